@@ -1,0 +1,2 @@
+// Package catalog is under construction.
+package catalog

@@ -1,0 +1,2 @@
+// Package conf is under construction.
+package conf

@@ -1,0 +1,2 @@
+// Package controller is under construction.
+package controller

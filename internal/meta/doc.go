@@ -1,0 +1,2 @@
+// Package meta is under construction.
+package meta

@@ -1,0 +1,7 @@
+// Package step names the identities and moments that every core and shell share.
+//
+// A core (meta, isr, group, txn) never asks for the time: it is handed an
+// Instant. It never holds a socket or file: it names partitions by PartitionID.
+//
+// Goroutines and locks: none. Tests: step_test.go.
+package step

@@ -1,0 +1,2 @@
+// Package storage keeps the logs of one broker on disk.
+package storage

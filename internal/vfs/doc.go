@@ -1,0 +1,2 @@
+// Package vfs is under construction.
+package vfs

@@ -1,0 +1,2 @@
+// Package wire is under construction.
+package wire
