@@ -1,0 +1,104 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/storage"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// fault is what a client did wrong, found here: Kafka's code with a text that
+// says what to do about it.
+type fault struct {
+	kafka *kerr.Error
+	text  string
+}
+
+func (f *fault) Error() string { return f.text }
+
+func faultf(k *kerr.Error, format string, args ...any) error {
+	return &fault{k, fmt.Sprintf(format, args...)}
+}
+
+// codes maps the sentinels of other packages to Kafka's errors, first match
+// first. It is the only place that knows both.
+var codes = []struct {
+	is    error
+	kafka *kerr.Error
+}{
+	{meta.ErrTopicExists, kerr.TopicAlreadyExists},
+	{meta.ErrUnknownTopic, kerr.UnknownTopicOrPartition},
+	{meta.ErrInvalidTopic, kerr.InvalidTopicException},
+	{meta.ErrInvalidPartitions, kerr.InvalidPartitions},
+	{meta.ErrInvalidAssignment, kerr.InvalidReplicaAssignment},
+	{meta.ErrReplicationFactor, kerr.InvalidReplicationFactor},
+	{meta.ErrStaleBroker, kerr.StaleBrokerEpoch},
+	{meta.ErrDuplicateBroker, kerr.DuplicateBrokerRegistration},
+	{meta.ErrUnknownBroker, kerr.BrokerIDNotRegistered},
+	{meta.ErrUnknownCommand, kerr.UnsupportedVersion},
+
+	// Who asks for administration hears "timed out" while there is no
+	// controller, and tries again; onListener turns it into NOT_CONTROLLER for
+	// those who addressed the controller itself.
+	{controller.ErrNotLeader, kerr.RequestTimedOut},
+	{controller.ErrUnknownOutcome, kerr.RequestTimedOut},
+	{controller.ErrBusy, kerr.RequestTimedOut},
+	{context.DeadlineExceeded, kerr.RequestTimedOut},
+
+	{storage.ErrFenced, kerr.NotLeaderForPartition},
+	{storage.ErrOutOfRange, kerr.OffsetOutOfRange},
+	{storage.ErrOutOfOrder, kerr.OutOfOrderSequenceNumber},
+	{storage.ErrProducerEpoch, kerr.InvalidProducerEpoch},
+	{storage.ErrTxnState, kerr.InvalidTxnState},
+	{storage.ErrCoordinatorEpoch, kerr.TransactionCoordinatorFenced},
+	{storage.ErrTooLarge, kerr.RecordListTooLarge},
+	{storage.ErrDiskFull, kerr.KafkaStorageError},
+	{storage.ErrDirFailed, kerr.KafkaStorageError},
+	{storage.ErrCorrupt, kerr.KafkaStorageError},
+	{storage.ErrDeleted, kerr.UnknownTopicOrPartition},
+	{storage.ErrClosed, kerr.NotLeaderForPartition},
+}
+
+// kafkaError finds the Kafka error of any error of ours; nil stays nil.
+func kafkaError(err error) *kerr.Error {
+	if err == nil {
+		return nil
+	}
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f.kafka
+	}
+	if k, ok := errors.AsType[*kerr.Error](err); ok {
+		return k
+	}
+	for _, c := range codes {
+		if errors.Is(err, c.is) {
+			return c.kafka
+		}
+	}
+	return kerr.UnknownServerError
+}
+
+// code is the error code of err, 0 for nil.
+func code(err error) int16 {
+	if k := kafkaError(err); k != nil {
+		return k.Code
+	}
+	return 0
+}
+
+// codeText is the error code with its message, as most admin responses carry
+// it: 0 and null when all went well.
+func codeText(err error) (int16, *string) {
+	if err == nil {
+		return 0, nil
+	}
+	k, text := kafkaError(err), err.Error()
+	if k == err {
+		text = k.Description
+	}
+	return k.Code, &text
+}

@@ -1,0 +1,124 @@
+package api
+
+import (
+	"log/slog"
+
+	"github.com/brokerd/brokerd/internal/auth"
+	"github.com/brokerd/brokerd/internal/invariant"
+	"github.com/brokerd/brokerd/internal/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Kafka's keys and ours, each in an array of its own: a look-up is an index.
+const (
+	kafkaKeys   = 128
+	ownKeys     = 16
+	firstOwnKey = 10000
+)
+
+// Forwarder takes a call to the node that is the controller.
+type Forwarder interface {
+	// Forward sends c with its principal to node and answers what node answers.
+	// It copies what it needs of c.
+	Forward(node int32, c *wire.Call) wire.Outcome
+}
+
+// Dispatcher finds the endpoint of a call. It is what the server sees of us.
+type Dispatcher struct {
+	d     Deps
+	kafka [kafkaKeys]*route
+	own   [ownKeys]*route
+}
+
+// route is an endpoint with what is known of it before its body is read.
+type route struct {
+	Endpoint
+	firstFlexible int16
+}
+
+var _ wire.Dispatcher = (*Dispatcher)(nil)
+
+// New builds the table and the way into it.
+func New(d Deps) *Dispatcher {
+	d = d.withDefaults()
+	t := &Dispatcher{d: d}
+	for _, e := range Table(d) {
+		slot := t.slot(e.Key)
+		invariant.Check(slot != nil && *slot == nil, "api key %d has no place in the table, or two", e.Key)
+		*slot = &route{Endpoint: e, firstFlexible: firstFlexible(e.Key, e.Max)}
+	}
+	return t
+}
+
+func (d Deps) withDefaults() Deps {
+	if d.Auth == nil {
+		d.Auth = auth.AllowAll{}
+	}
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	return d
+}
+
+// Trait says what the server must know before it reads on. ApiVersions is known
+// in every version: a too new one is answered, not refused (KIP-511). Its
+// header is the flexible one then, as that of all its versions since 3.
+func (t *Dispatcher) Trait(key, version int16) wire.Trait {
+	r := t.route(key)
+	if r == nil || version < r.Min || version > r.Max && key != apiVersionsKey {
+		return wire.Trait{}
+	}
+	return wire.Trait{Known: true, Flexible: version >= r.firstFlexible, ReadsOn: r.ReadsOn}
+}
+
+// Serve takes up one call. nil closes the connection.
+func (t *Dispatcher) Serve(c *wire.Call) wire.Outcome {
+	r := t.route(c.Key)
+	switch {
+	case r == nil || c.Version < r.Min || c.Version > r.Max && c.Key != apiVersionsKey:
+		return refuse("unsupported version")
+	case r.Where == Peer && !may(t.d, c, auth.ClusterAction, auth.TheCluster):
+		return refuse("not a broker")
+	case r.Where == Controller && t.d.Forward != nil:
+		if node, ok := t.d.Controller.Leader(); ok && node != t.d.Conf.NodeID {
+			return t.d.Forward.Forward(node, c)
+		}
+	}
+	return r.Serve(c)
+}
+
+// Closed tells that a connection has gone.
+func (t *Dispatcher) Closed(*wire.Client) {}
+
+func (t *Dispatcher) route(key int16) *route {
+	if slot := t.slot(key); slot != nil {
+		return *slot
+	}
+	return nil
+}
+
+func (t *Dispatcher) slot(key int16) **route {
+	switch own := int(key) - firstOwnKey; {
+	case key >= 0 && key < kafkaKeys:
+		return &t.kafka[key]
+	case own >= 0 && own < ownKeys:
+		return &t.own[own]
+	}
+	return nil
+}
+
+// firstFlexible asks kmsg from which version on headers carry tagged fields.
+// Own APIs do from the start.
+func firstFlexible(key, max int16) int16 {
+	req := kmsg.RequestForKey(key)
+	if req == nil {
+		return 0
+	}
+	for v := int16(0); v <= max; v++ {
+		req.SetVersion(v)
+		if req.IsFlexible() {
+			return v
+		}
+	}
+	return max + 1
+}

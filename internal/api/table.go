@@ -1,0 +1,49 @@
+package api
+
+import (
+	"log/slog"
+
+	"github.com/brokerd/brokerd/internal/auth"
+	"github.com/brokerd/brokerd/internal/catalog"
+	"github.com/brokerd/brokerd/internal/conf"
+	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/wire"
+)
+
+// Deps is everything that handlers reach for.
+type Deps struct {
+	Catalog    *catalog.Store
+	Controller *controller.Controller
+	Conf       *conf.Broker
+	Auth       auth.Authorizer // nil: AllowAll
+	Log        *slog.Logger    // nil: slog.Default
+	// Forward takes requests for the controller to it, when it is another
+	// node. nil as long as there is only one.
+	Forward Forwarder
+}
+
+// Place is where a request must be served.
+type Place uint8
+
+const (
+	Anywhere   Place = iota
+	Controller       // on the active controller: forwarded if we are not it
+	Peer             // anywhere, but asked by brokers only (ClusterAction)
+)
+
+// Endpoint is one API of the broker.
+type Endpoint struct {
+	Key, Min, Max int16
+	Where         Place
+	// ReadsOn lets the connection go on reading while this one waits.
+	ReadsOn bool
+	// Hidden keeps it out of ApiVersions, unless the client is one of ours.
+	Hidden bool
+	// Serve runs on the connection's goroutine and must not wait.
+	Serve func(*wire.Call) wire.Outcome
+}
+
+// Table lists every API of the broker.
+func Table(d Deps) []Endpoint {
+	return []Endpoint{}
+}
