@@ -1,0 +1,116 @@
+package isr
+
+import "github.com/brokerd/brokerd/internal/step"
+
+// Fetched is a follower's fetch whose (offset, last epoch) is a point of our
+// log: the shell has checked that, and answers the diverging ones itself.
+type Fetched struct {
+	Replica     int32
+	BrokerEpoch int64
+	LeaderEpoch int32 // the epoch that the follower follows
+	Offset      int64 // its end; under fsync its durable end
+}
+
+// Fetched notes a follower's progress: it may raise the high watermark, and make
+// the follower join.
+func (l *Leader) Fetched(now step.Instant, f Fetched, out *Effects) error {
+	i, err := l.accept(f)
+	if err != nil {
+		return err
+	}
+	l.followers[i].fetched(now, f, l.end)
+	l.advance(now, out)
+	l.expand(i, out)
+	l.checkOffsets(out)
+	return nil
+}
+
+func (l *Leader) accept(f Fetched) (int, error) {
+	i := index(l.rec.Replicas, f.Replica)
+	switch {
+	case f.LeaderEpoch < l.rec.LeaderEpoch:
+		return 0, ErrFencedEpoch
+	case f.LeaderEpoch > l.rec.LeaderEpoch:
+		return 0, ErrUnknownEpoch
+	case i < 0 || i == l.self:
+		return 0, ErrNotReplica
+	case i >= len(l.rec.BrokerEpochs) || l.rec.BrokerEpochs[i] != f.BrokerEpoch:
+		return 0, ErrStaleBroker
+	case f.Offset > l.end:
+		return 0, ErrBeyondEnd
+	}
+	return i, nil
+}
+
+// Alive tells that the session of a follower lives: one that had reached our
+// end, and was asked nothing since, is still caught up.
+func (l *Leader) Alive(now step.Instant, replica int32) {
+	if i := index(l.rec.Replicas, replica); i >= 0 && i != l.self && l.followers[i].offset >= l.end {
+		l.followers[i].caughtUp = max(l.followers[i].caughtUp, now)
+	}
+}
+
+// Tick looks for members that lag. It is called for opened partitions only.
+func (l *Leader) Tick(now step.Instant, out *Effects) {
+	l.shrink(now, out)
+	l.advance(now, out) // one that was only about to join holds nothing back for ever
+	l.checkOffsets(out)
+}
+
+// Refusal is why a proposal came back.
+type Refusal uint8
+
+const (
+	// Definite: not applied and never will be, and the epochs we know are current.
+	Definite Refusal = iota
+	// Unknown: an error or a timeout that leaves open whether it was applied.
+	Unknown
+)
+
+// Refused brings the controller's answer to a proposal. A success brings nothing:
+// the record itself comes through Altered (D4).
+func (l *Leader) Refused(r Refusal, out *Effects) {
+	if !l.asked {
+		return
+	}
+	if r == Definite {
+		l.asked = false
+		return
+	}
+	l.propose(l.pending, out)
+}
+
+// expand proposes follower i as a member when it has all that is committed, in
+// this epoch, and is registered, active and fresh.
+func (l *Leader) expand(i int, out *Effects) {
+	f := &l.followers[i]
+	if l.asked || l.rec.ISR.Has(i) || !l.rec.Eligible.Has(i) || l.rec.Recovering {
+		return
+	}
+	if f.offset < l.hw || f.offset < l.start {
+		return
+	}
+	l.propose(l.rec.ISR.With(i), out)
+}
+
+func (l *Leader) shrink(now step.Instant, out *Effects) {
+	if l.asked {
+		return
+	}
+	keep := l.rec.ISR
+	for i := range l.followers {
+		if i != l.self && keep.Has(i) && l.lags(now, i) {
+			keep = keep.Without(i)
+		}
+	}
+	if keep != l.rec.ISR {
+		l.propose(keep, out)
+	}
+}
+
+func (l *Leader) propose(isr Mask, out *Effects) {
+	l.asked, l.pending = true, isr
+	out.Propose = true
+	out.Proposal = Proposal{LeaderEpoch: l.rec.LeaderEpoch, PartitionEpoch: l.rec.PartitionEpoch, ISR: isr}
+	out.check(isr.Has(l.self), "R12: the leader proposes an ISR without itself")
+}

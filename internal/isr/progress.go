@@ -1,0 +1,62 @@
+package isr
+
+import "github.com/brokerd/brokerd/internal/step"
+
+// progress is what the leader knows of one follower.
+type progress struct {
+	offset   int64        // its last fetch offset in this epoch; -1: none yet
+	caughtUp step.Instant // when it last had all that we had; the epoch's start until then
+	ever     bool         // it had, in this epoch
+	lastAt   step.Instant // its last fetch, and our end then: what it will have
+	lastEnd  int64        // when the next fetch comes
+	seen     bool
+}
+
+// newProgress gives every follower a full lag time from the start of the epoch.
+func newProgress(now step.Instant) progress {
+	return progress{offset: -1, caughtUp: now}
+}
+
+// fetched notes a fetch. A follower that asks for what was our end at its last
+// fetch was caught up then, although we have grown meanwhile.
+func (p *progress) fetched(now step.Instant, f Fetched, end int64) {
+	switch {
+	case f.Offset >= end:
+		p.caughtUp, p.ever = max(p.caughtUp, now), true
+	case p.seen && f.Offset >= p.lastEnd:
+		p.caughtUp, p.ever = max(p.caughtUp, p.lastAt), true
+	}
+	p.offset, p.lastAt, p.lastEnd, p.seen = f.Offset, now, end, true
+}
+
+// lags reports whether follower i has not had all of the log for LagMax.
+func (l *Leader) lags(now step.Instant, i int) bool {
+	f := &l.followers[i]
+	return f.offset < l.end && now.Sub(f.caughtUp) > l.cfg.LagMax
+}
+
+// holdsBack reports whether a replica outside the maximal ISR keeps the high
+// watermark down for a moment: it is caught up and may join, and without this
+// the watermark would run ahead of it for ever. One that is fenced or shutting
+// down must not (KAFKA-15021).
+func (l *Leader) holdsBack(now step.Instant, i int) bool {
+	f := &l.followers[i]
+	return f.ever && l.rec.Eligible.Has(i) && !l.rec.Recovering &&
+		f.offset >= l.start && now.Sub(f.caughtUp) <= l.cfg.LagMax
+}
+
+// remap carries the progress over when replicas were added within an epoch.
+func (l *Leader) remap(now step.Instant, replicas []int32) {
+	if len(replicas) <= 1 {
+		l.followers = nil
+		return
+	}
+	next := make([]progress, len(replicas))
+	for i, id := range replicas {
+		next[i] = newProgress(now)
+		if j := index(l.rec.Replicas, id); j >= 0 && j < len(l.followers) {
+			next[i] = l.followers[j]
+		}
+	}
+	l.followers = next
+}
