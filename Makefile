@@ -1,0 +1,39 @@
+# Plain `make` prints this menu.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+export CGO_ENABLED ?= 0
+
+.PHONY: help build run test race clients lint tidy fuzz model install clean
+
+help: ## this menu
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+build: ## build bin/brokerd
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/brokerd ./cmd/brokerd
+
+run: build ## start one broker on this machine (Ctrl-C stops it)
+	./bin/brokerd server
+
+test: build ## every unit, model and end-to-end test in Go
+	$(GO) vet ./...
+	$(GO) test ./...
+
+race: ## the same under the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+clients: build ## unmodified Kafka clients in Python, Java, C and Go against the broker
+	scripts/clients
+	$(GO) test -tags clients -count 1 ./test/clients
+
+lint: ## gofmt, vet, staticcheck, go mod tidy
+	scripts/lint
+
+tidy:
+	$(GO) mod tidy
+
+install: build ## copy the binary to PREFIX/bin (default /usr/local) with Kafka's names beside it
+	install -D bin/brokerd $(or $(PREFIX),/usr/local)/bin/brokerd
+
+clean: ## remove what was built
+	rm -rf bin dist
