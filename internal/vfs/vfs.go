@@ -28,19 +28,25 @@ var (
 // paths. Missing files give errors that satisfy errors.Is(err, fs.ErrNotExist).
 type FS interface {
 	Open(name string, mode Mode) (File, error)
+	// Rename moves a file or directory; a file that is there is replaced, a
+	// directory refused.
 	Rename(from, to string) error
-	// Remove deletes a file or an empty directory.
+	// Remove deletes a file or an empty directory. Open handles stay usable.
 	Remove(name string) error
 	// List gives the names (not paths) of a directory's entries, sorted.
 	List(dir string) ([]string, error)
 	MkdirAll(dir string) error
-	// SyncDir makes creates, renames and removes in dir durable.
+	// SyncDir makes creates, renames and removes in dir durable. A new directory
+	// is itself an entry of its parent.
 	SyncDir(dir string) error
-	// SyncAll makes everything in dir's file system durable (syncfs).
+	// SyncAll makes everything in dir's file system durable (syncfs). Where the
+	// kernel has no such call, or one that hides write errors (Linux before 5.8),
+	// it does nothing and returns errors.ErrUnsupported: sync file by file then.
 	SyncAll(dir string) error
 	// Free is the number of bytes that an ordinary user may still write.
 	Free(dir string) (int64, error)
 	// Lock takes an exclusive advisory lock, made if missing; Close gives it back.
+	// When somebody else has it the error is ErrLocked and names the holder.
 	Lock(name string) (io.Closer, error)
 }
 
@@ -56,6 +62,13 @@ type File interface {
 	// (fallocate KEEP_SIZE). Truncate to the size gives it back. Where the file
 	// system cannot, it does nothing.
 	Allocate(off, n int64) error
-	// Sync makes the content durable (fdatasync; F_FULLFSYNC on macOS).
+	// Sync makes the content durable (fdatasync; F_FULLFSYNC on macOS). An error
+	// is final: the kernel may have dropped the pages (V4).
 	Sync() error
+}
+
+// Sizer is offered by an FS that knows how large its disk is.
+type Sizer interface {
+	// Total is the size in bytes of the file system that holds dir.
+	Total(dir string) (int64, error)
 }

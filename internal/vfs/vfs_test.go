@@ -1,0 +1,73 @@
+package vfs_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/brokerd/brokerd/internal/vfs"
+	"github.com/brokerd/brokerd/internal/vfs/vfstest"
+)
+
+func TestOS(t *testing.T) {
+	vfstest.Run(t, func(t *testing.T) (vfs.FS, string) { return vfs.NewOS(), t.TempDir() })
+}
+
+func TestMem(t *testing.T) {
+	vfstest.Run(t, func(t *testing.T) (vfs.FS, string) { return memDir(t) })
+}
+
+func TestFaultWithoutRules(t *testing.T) {
+	vfstest.Run(t, func(t *testing.T) (vfs.FS, string) {
+		m, dir := memDir(t)
+		return vfs.NewFault(m), dir
+	})
+}
+
+func memDir(t *testing.T) (*vfs.Mem, string) {
+	m := vfs.NewMem()
+	if err := m.MkdirAll("/data/x"); err != nil {
+		t.Fatal(err)
+	}
+	return m, "/data/x"
+}
+
+func TestLockNamesTheHolder(t *testing.T) {
+	fsys, name := vfs.NewOS(), t.TempDir()+"/.lock"
+	l, err := fsys.Lock(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = vfs.NewOS().Lock(name)
+	want := fmt.Sprintf("(pid %d)", os.Getpid())
+	if !errors.Is(err, vfs.ErrLocked) || !strings.Contains(err.Error(), want) {
+		t.Fatalf("got %v, want ErrLocked with %s", err, want)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(name); err != nil || len(text) != 0 {
+		t.Fatalf("after Close the lock file holds %q, %v", text, err)
+	}
+}
+
+func TestAllocateReserves(t *testing.T) {
+	name := t.TempDir() + "/a"
+	f, err := vfs.NewOS().Open(name, vfs.Create)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Allocate(0, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	before := blocks(t, name)
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	if after := blocks(t, name); before != 0 && after >= before {
+		t.Fatalf("%d blocks after Allocate, %d after Truncate", before, after)
+	}
+}
