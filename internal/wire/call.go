@@ -26,13 +26,15 @@ type Client struct {
 	SoftwareVersion string
 }
 
-// Call is one request as it came off a connection.
+// Call is one request as it came off a connection. It is valid until its
+// outcome has been finished or dropped; then the connection uses it again.
 type Call struct {
 	Key, Version int16
 	Correlation  int32
 	ClientID     string
 	// Body is the request after its header. It aliases the connection's read
-	// buffer and is valid only until Serve returns: what must wait is copied.
+	// buffer and is valid only until Serve returns (until Finish returns, for an
+	// outcome that is ready at once): what must wait is copied.
 	Body   []byte
 	Client *Client
 }
@@ -122,6 +124,11 @@ type Trait struct {
 	// (Produce, Fetch, the group calls). Any other stops the reading, because
 	// the next request must see its effect.
 	ReadsOn bool
+	// Light says that a request that waits keeps nothing of its body (Produce:
+	// its records are in the log). Its share of the memory budget goes back when
+	// Serve returns, so that produces which wait for a follower cannot keep that
+	// follower's fetch from being read.
+	Light bool
 }
 
 // Dispatcher turns calls into outcomes: the API layer, seen from the server.
@@ -132,41 +139,4 @@ type Dispatcher interface {
 	Serve(c *Call) Outcome
 	// Closed tells that a connection is gone, once, after its last Serve.
 	Closed(c *Client)
-}
-
-// Sender is a connection whose head answer is finished.
-type Sender interface {
-	// Send sends what is finished at the head. It never blocks for long: a slow
-	// peer's rest goes to the connection's own drain goroutine.
-	Send()
-}
-
-// Handoff collects the connections that a completer of many answers has
-// finished, so that a few writer goroutines send for it. Not for concurrent use.
-type Handoff struct {
-	pending []Sender
-	out     func([]Sender)
-}
-
-// handoffSize is how many connections travel to a writer at once.
-const handoffSize = 32
-
-// NewHandoff returns a Handoff that gives groups of connections to out, which
-// must not block.
-func NewHandoff(out func([]Sender)) *Handoff { return &Handoff{out: out} }
-
-// Add takes one connection.
-func (h *Handoff) Add(s Sender) {
-	h.pending = append(h.pending, s)
-	if len(h.pending) == handoffSize {
-		h.Flush()
-	}
-}
-
-// Flush hands over what has been collected.
-func (h *Handoff) Flush() {
-	if len(h.pending) > 0 {
-		h.out(h.pending)
-		h.pending = nil
-	}
 }
