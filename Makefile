@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race clients lint tidy fuzz model install clean
+.PHONY: help build run test race clients kill powercut lint tidy fuzz model install clean
 
 help: ## this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -25,6 +25,14 @@ race: ## the same under the race detector
 clients: build ## unmodified Kafka clients in Python, Java, C and Go against the broker
 	scripts/clients
 	$(GO) test -tags clients -count 1 ./test/clients
+
+KILLS ?= 100
+kill: build ## kill -9 the broker KILLS times under load and audit every acknowledged record
+	$(GO) test -tags chaos -count 1 -timeout 60m -v -run TestKill ./test/chaos -args -kills $(KILLS)
+
+CUTS ?= 50
+powercut: build ## cut the power of the broker's disk CUTS times (root: a loop image)
+	$(GO) test -tags chaos -count 1 -timeout 60m -v -run TestPowerCut ./test/chaos -args -cuts $(CUTS)
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
 	scripts/lint
