@@ -1,10 +1,11 @@
 package api
 
 import (
-	"encoding/binary"
+	"math"
 	"net"
 
 	"github.com/brokerd/brokerd/internal/auth"
+	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -26,41 +27,54 @@ func refuse(reason string) wire.Outcome {
 	return &wire.Ready{Answer: wire.Answer{Close: reason}}
 }
 
-// answer is an outcome that is ready: resp in the version of the call.
-func answer(c *wire.Call, resp kmsg.Response) wire.Outcome {
-	return &wire.Ready{Answer: encode(reply{c.Key, c.Version, c.Correlation}, resp)}
+// asker is who asks, for the authorizer.
+func asker(c *wire.Call) auth.Question {
+	return auth.Question{Principal: auth.Principal(c.Client.Principal), Host: host(c.Client.Remote)}
 }
 
-// reply is what outlives a call that waits: enough to frame the answer.
-type reply struct {
-	key, version int16
-	correlation  int32
+// view is what one client may see of one image.
+type view struct {
+	d        Deps
+	im       *meta.Image
+	listener string
+	asks     auth.Question
 }
 
-func replyTo(c *wire.Call) reply { return reply{c.Key, c.Version, c.Correlation} }
+// look takes the image of now for one call.
+func look(d Deps, c *wire.Call) view {
+	return view{d, d.Catalog.Image(), c.Client.Listener, asker(c)}
+}
 
-// encode frames a response. The header of ApiVersions is always version 0, or
-// no client could read what the versions are.
-func encode(r reply, resp kmsg.Response) wire.Answer {
-	resp.SetVersion(r.version)
-	frame := make([]byte, 8, 256)
-	binary.BigEndian.PutUint32(frame[4:], uint32(r.correlation))
-	if resp.IsFlexible() && r.key != apiVersionsKey {
-		frame = append(frame, 0)
+// may asks the authorizer.
+func (v view) may(op auth.Operation, r auth.Resource) bool {
+	q := v.asks
+	q.Operation, q.Resource = op, r
+	return v.d.Auth.Allows(v.im, q)
+}
+
+func (v view) mayTopic(op auth.Operation, name string) bool {
+	return v.may(op, auth.Resource{Type: auth.Topic, Name: name})
+}
+
+// notAsked is the value of an operations field that nobody asked for.
+const notAsked = math.MinInt32
+
+// What can be allowed at all, by kind of resource.
+var (
+	topicOperations = []auth.Operation{auth.Read, auth.Write, auth.Create, auth.Delete,
+		auth.Alter, auth.Describe, auth.DescribeConfigs, auth.AlterConfigs}
+	clusterOperations = []auth.Operation{auth.Create, auth.Alter, auth.Describe, auth.ClusterAction,
+		auth.DescribeConfigs, auth.AlterConfigs, auth.IdempotentWrite}
+)
+
+// allowed packs the operations that the client may do, one bit each.
+func (v view) allowed(r auth.Resource, ops []auth.Operation) (set int32) {
+	for _, op := range ops {
+		if v.may(op, r) {
+			set |= 1 << op
+		}
 	}
-	frame = resp.AppendTo(frame)
-	binary.BigEndian.PutUint32(frame, uint32(len(frame)-4))
-	return wire.Answer{Frame: frame}
-}
-
-// may asks the authorizer, against the image of now.
-func may(d Deps, c *wire.Call, op auth.Operation, r auth.Resource) bool {
-	return d.Auth.Allows(d.Catalog.Image(), auth.Question{
-		Principal: auth.Principal(c.Client.Principal),
-		Host:      host(c.Client.Remote),
-		Operation: op,
-		Resource:  r,
-	})
+	return set
 }
 
 // host is the address of a client without its port.

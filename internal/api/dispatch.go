@@ -28,6 +28,8 @@ type Dispatcher struct {
 	d     Deps
 	kafka [kafkaKeys]*route
 	own   [ownKeys]*route
+
+	closed []func(*wire.Client) // who keeps something per connection
 }
 
 // route is an endpoint with what is known of it before its body is read.
@@ -46,6 +48,9 @@ func New(d Deps) *Dispatcher {
 		slot := t.slot(e.Key)
 		invariant.Check(slot != nil && *slot == nil, "api key %d has no place in the table, or two", e.Key)
 		*slot = &route{Endpoint: e, firstFlexible: firstFlexible(e.Key, e.Max)}
+		if e.Closed != nil {
+			t.closed = append(t.closed, e.Closed)
+		}
 	}
 	return t
 }
@@ -77,18 +82,33 @@ func (t *Dispatcher) Serve(c *wire.Call) wire.Outcome {
 	switch {
 	case r == nil || c.Version < r.Min || c.Version > r.Max && c.Key != apiVersionsKey:
 		return refuse("unsupported version")
-	case r.Where == Peer && !may(t.d, c, auth.ClusterAction, auth.TheCluster):
+	case r.Where == Peer && !look(t.d, c).may(auth.ClusterAction, auth.TheCluster):
 		return refuse("not a broker")
-	case r.Where == Controller && t.d.Forward != nil:
-		if node, ok := t.d.Controller.Leader(); ok && node != t.d.Conf.NodeID {
-			return t.d.Forward.Forward(node, c)
-		}
+	case r.Where == Controller:
+		return onController(t.d, r.Serve)(c)
 	}
 	return r.Serve(c)
 }
 
+// onController serves a call where the controller is: here, or forwarded. With
+// no controller it is served here, and hears so from the one who proposes.
+func onController(d Deps, serve func(*wire.Call) wire.Outcome) func(*wire.Call) wire.Outcome {
+	return func(c *wire.Call) wire.Outcome {
+		if d.Forward != nil {
+			if node, ok := d.Controller.Leader(); ok && node != d.Conf.NodeID {
+				return d.Forward.Forward(node, c)
+			}
+		}
+		return serve(c)
+	}
+}
+
 // Closed tells that a connection has gone.
-func (t *Dispatcher) Closed(*wire.Client) {}
+func (t *Dispatcher) Closed(c *wire.Client) {
+	for _, closed := range t.closed {
+		closed(c)
+	}
+}
 
 func (t *Dispatcher) route(key int16) *route {
 	if slot := t.slot(key); slot != nil {

@@ -41,9 +41,26 @@ type Endpoint struct {
 	Hidden bool
 	// Serve runs on the connection's goroutine and must not wait.
 	Serve func(*wire.Call) wire.Outcome
+	// Closed, if set, hears of every connection that has gone.
+	Closed func(*wire.Client)
 }
 
 // Table lists every API of the broker.
 func Table(d Deps) []Endpoint {
-	return []Endpoint{}
+	topics := &topicsAPI{d}
+	meta := newMetadata(d, onController(d, topics.create))
+
+	table := []Endpoint{
+		{Key: 3, Min: 0, Max: 13, Serve: meta.serve, Closed: meta.closed},
+		{Key: apiVersionsKey, Min: 0, Max: 5},
+		{Key: createTopicsKey, Min: 0, Max: 7, Where: Controller, Serve: topics.create},
+		{Key: 20, Min: 0, Max: 6, Where: Controller, Serve: topics.delete},
+		{Key: 37, Min: 0, Max: 3, Where: Controller, Serve: topics.grow},
+	}
+	for i := range table {
+		if table[i].Key == apiVersionsKey {
+			table[i].Serve = newVersions(d, table).serve
+		}
+	}
+	return table
 }
