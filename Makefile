@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race clients kill powercut lint tidy fuzz model install clean
+.PHONY: help build run test race clients kill powercut measure lint tidy fuzz model install clean
 
 help: ## this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,9 @@ kill: build ## kill -9 the broker KILLS times under load and audit every acknowl
 CUTS ?= 50
 powercut: build ## cut the power of the broker's disk CUTS times (root: a loop image)
 	$(GO) test -tags chaos -count 1 -timeout 60m -v -run TestPowerCut ./test/chaos -args -cuts $(CUTS)
+
+measure: build ## start time, idle memory and CPU, and how the bytes of a fetch leave (strace)
+	$(GO) test -tags measure -count 1 -v ./test/measure
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
 	scripts/lint
