@@ -1,10 +1,18 @@
 package meta
 
-import "github.com/brokerd/brokerd/internal/step"
+import (
+	"fmt"
+
+	"github.com/brokerd/brokerd/internal/step"
+)
 
 // Command is an intent with every choice already made: topic ids, assignments
 // and timestamps are in it. Apply validates it against the current image.
-type Command interface{ kind() kind }
+type Command interface {
+	kind() kind
+	encode(b []byte) []byte
+	apply(e *Editor) Result
+}
 
 type kind uint16
 
@@ -16,11 +24,18 @@ type CreateTopic struct {
 	Internal    bool
 	Assignments [][]int32 // by partition, in order of preference
 	Config      map[string]string
-	MinISR      int8
+	// MinISR is the effective setting min.insync.replicas; 0: by the default
+	// rule, 2 for three replicas or more, else 1.
+	MinISR int8
 }
 
-// DeleteTopic begins and completes a deletion: the image no longer has the topic.
+// DeleteTopic begins a deletion: nobody finds the topic from then on and its
+// name is free; brokers delete what they hold of it. The image remembers it as
+// deleted until PurgeTopic.
 type DeleteTopic struct{ ID step.TopicID }
+
+// PurgeTopic forgets a deleted topic.
+type PurgeTopic struct{ ID step.TopicID }
 
 // CreatePartitions adds partitions; Assignments are those of the new ones only.
 // Before is how many the proposer saw: refused when it is not so any more.
@@ -36,10 +51,14 @@ type AlterConfig struct {
 	Set      map[string]*string
 	// Replace drops every other setting first (AlterConfigs).
 	Replace bool
-	// MinISR, when a change of min.insync.replicas moves it, is the new
-	// effective value for the topic's partitions; 0: unchanged.
+	// MinISR, when a change of min.insync.replicas moves it, is the new setting
+	// for the topic's partitions (for the broker default: for those of all topics
+	// without their own); 0: unchanged, MinISRByRule: by the default rule.
 	MinISR int8
 }
+
+// MinISRByRule in AlterConfig puts partitions back to the default rule.
+const MinISRByRule int8 = -1
 
 // AllocateProducerIDs hands the next block of producer ids to a broker. The
 // result of Apply carries the first id.
@@ -48,6 +67,111 @@ type AllocateProducerIDs struct {
 	BrokerEpoch int64
 	Count       int32
 }
+
+// Bootstrap is the first command of a cluster: it names it. The same again is
+// no error, so that whoever bootstraps may repeat it.
+type Bootstrap struct {
+	ClusterID string
+	Level     int16
+}
+
+// SetFeatureLevel raises the metadata feature level, never beyond MaxLevel.
+type SetFeatureLevel struct{ Level int16 }
+
+// RegisterBroker begins a broker's life as Fenced under a new epoch, and takes
+// it out of what a former life may have lost.
+type RegisterBroker struct {
+	ID          int32
+	ClusterID   string
+	Incarnation step.TopicID
+	Rack        string
+	Endpoints   []Endpoint
+	Dirs        []step.TopicID
+	Voter       bool
+	// Seen is the epoch of the registration that the proposer replaces, 0 for
+	// none: only the proposer knows whether that one's session still lives.
+	Seen int64
+	// CleanEpoch is the broker epoch in the marker of a clean stop, 0 without one.
+	CleanEpoch int64
+	// BootID is the operating system's boot id; the same as at the last
+	// registration, and no DiskError, means that the page cache survived.
+	BootID    string
+	DiskError bool
+	// Intact says that the recovery scan proved every log whole up to its
+	// durable checkpoint, which excuses topics of durability=fsync (S2).
+	Intact bool
+	// DefaultISR says that durability=isr is this broker's default.
+	DefaultISR bool
+}
+
+// UnregisterBroker forgets a broker that is fenced.
+type UnregisterBroker struct {
+	ID    int32
+	Epoch int64
+}
+
+// SetBrokerState moves a broker between its states, elections included.
+type SetBrokerState struct {
+	ID    int32
+	Epoch int64
+	State BrokerState
+}
+
+// AlterPartition is a leader's proposal of another in-sync set.
+type AlterPartition struct {
+	Broker         int32
+	BrokerEpoch    int64
+	Topic          step.TopicID
+	Partition      int32
+	LeaderEpoch    int32
+	PartitionEpoch int32
+	ISR            []ISRMember
+	Recovered      bool // the leader of an unclean election has recovered
+}
+
+// ISRMember is a proposed member with the life of it that the leader saw.
+type ISRMember struct {
+	ID    int32
+	Epoch int64
+}
+
+// ElectLeader moves a lead to the preferred replica or, with Unclean, gives a
+// leaderless partition to whoever is there. The planner or an operator asks.
+type ElectLeader struct {
+	Topic     step.TopicID
+	Partition int32
+	Unclean   bool
+}
+
+// Reassign moves a partition to other replicas; no Target cancels.
+type Reassign struct {
+	Topic     step.TopicID
+	Partition int32
+	Target    []int32
+}
+
+// ReportFault takes a broker's replicas out of ISR and ELR: their directory
+// failed, or with Corrupt their data is bad.
+type ReportFault struct {
+	Broker      int32
+	BrokerEpoch int64
+	Corrupt     bool
+	Partitions  []step.PartitionID
+}
+
+// AssignDir says in which of a broker's directories replicas are.
+type AssignDir struct {
+	Broker      int32
+	BrokerEpoch int64
+	Dir         step.TopicID
+	Partitions  []step.PartitionID
+}
+
+// NoteVoters records the raft group's voters, for clients to be told.
+type NoteVoters struct{ Voters []Voter }
+
+// Malformed stands for bytes that are no command of ours. It is never proposed.
+type Malformed struct{ Err error }
 
 // Result is the outcome of one command, identical on every node.
 type Result struct {
@@ -61,10 +185,67 @@ func (DeleteTopic) kind() kind         { return 2 }
 func (CreatePartitions) kind() kind    { return 3 }
 func (AlterConfig) kind() kind         { return 4 }
 func (AllocateProducerIDs) kind() kind { return 5 }
+func (Bootstrap) kind() kind           { return 6 }
+func (RegisterBroker) kind() kind      { return 7 }
+func (SetBrokerState) kind() kind      { return 8 }
+func (UnregisterBroker) kind() kind    { return 9 }
+func (AlterPartition) kind() kind      { return 10 }
+func (ElectLeader) kind() kind         { return 11 }
+func (Reassign) kind() kind            { return 12 }
+func (ReportFault) kind() kind         { return 13 }
+func (AssignDir) kind() kind           { return 14 }
+func (NoteVoters) kind() kind          { return 15 }
+func (PurgeTopic) kind() kind          { return 16 }
+func (SetFeatureLevel) kind() kind     { return 17 }
+func (Malformed) kind() kind           { return 0 }
 
-// Changes says what differs between two images.
-type Changes struct {
-	Topics  []step.TopicID // created, deleted, or with changed partitions
-	Configs []Resource
-	Brokers []int32
+// kindInfo is one row of the table of commands. A command that changes its
+// bytes gets the next version and level, and keeps decoding the old one.
+type kindInfo struct {
+	name    string
+	version uint8 // that this version of the program writes
+	level   int16 // metadata level from which it may be applied
+	decode  func(version uint8, d *decoder) Command
+}
+
+func infoOf(k kind) (kindInfo, bool) {
+	if k == 0 || int(k) >= len(kinds) {
+		return kindInfo{}, false
+	}
+	return kinds[k], true
+}
+
+var kinds = [18]kindInfo{
+	1:  {"CreateTopic", 1, 1, decodeCreateTopic},
+	2:  {"DeleteTopic", 1, 1, decodeDeleteTopic},
+	3:  {"CreatePartitions", 1, 1, decodeCreatePartitions},
+	4:  {"AlterConfig", 1, 1, decodeAlterConfig},
+	5:  {"AllocateProducerIDs", 1, 1, decodeAllocateProducerIDs},
+	6:  {"Bootstrap", 1, 1, decodeBootstrap},
+	7:  {"RegisterBroker", 1, 1, decodeRegisterBroker},
+	8:  {"SetBrokerState", 1, 1, decodeSetBrokerState},
+	9:  {"UnregisterBroker", 1, 1, decodeUnregisterBroker},
+	10: {"AlterPartition", 1, 1, decodeAlterPartition},
+	11: {"ElectLeader", 1, 1, decodeElectLeader},
+	12: {"Reassign", 1, 1, decodeReassign},
+	13: {"ReportFault", 1, 1, decodeReportFault},
+	14: {"AssignDir", 1, 1, decodeAssignDir},
+	15: {"NoteVoters", 1, 1, decodeNoteVoters},
+	16: {"PurgeTopic", 1, 1, decodePurgeTopic},
+	17: {"SetFeatureLevel", 1, 1, decodeSetFeatureLevel},
+}
+
+// KindName names the kind of a command, for logs and dumps.
+func KindName(c Command) string {
+	info, ok := infoOf(c.kind())
+	if !ok {
+		return "Malformed"
+	}
+	return info.name
+}
+
+func (m Malformed) apply(*Editor) Result { return Result{Err: m.Err} }
+
+func failf(sentinel error, format string, args ...any) Result {
+	return Result{Err: fmt.Errorf("%w: %s", sentinel, fmt.Sprintf(format, args...))}
 }

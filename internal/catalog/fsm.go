@@ -1,0 +1,78 @@
+package catalog
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/brokerd/brokerd/internal/meta"
+)
+
+// FSM is the store as raft sees it. Raft calls it from one goroutine.
+type FSM struct {
+	store *Store
+	bytes atomic.Int64 // of entries applied since the last snapshot was begun
+}
+
+var _ raft.BatchingFSM = (*FSM)(nil)
+
+// NewFSM returns the writing side of s. There is one per store.
+func NewFSM(s *Store) *FSM { return &FSM{store: s} }
+
+// Apply applies one entry; the response is []meta.Result, one per command.
+func (f *FSM) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
+
+// ApplyBatch applies what has committed and publishes one image for all of it.
+func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
+	out := make([]any, len(logs))
+	var e *meta.Editor
+	for i, l := range logs {
+		if l.Type != raft.LogCommand {
+			continue
+		}
+		if e == nil {
+			e = f.store.Image().Edit()
+		}
+		f.bytes.Add(int64(len(l.Data)))
+		out[i] = e.Apply(l.Index, meta.DecodeEntry(l.Data))
+	}
+	if e != nil {
+		im, changes := e.Done()
+		f.store.publish(im, changes)
+	}
+	return out
+}
+
+// Pending is how many bytes of entries a restart would have to replay: what
+// makes a snapshot worth its writing.
+func (f *FSM) Pending() int64 { return f.bytes.Load() }
+
+// Snapshot captures the image: a pointer. Applies go on while it is written.
+func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
+	f.bytes.Store(0)
+	return snapshot{f.store.Image()}, nil
+}
+
+// Restore replaces the image with a snapshot's.
+func (f *FSM) Restore(r io.ReadCloser) error {
+	im, err := meta.ReadSnapshot(r)
+	if err != nil {
+		return err
+	}
+	f.store.publish(im, meta.Diff(f.store.Image(), im))
+	return nil
+}
+
+type snapshot struct{ im *meta.Image }
+
+func (s snapshot) Persist(sink raft.SnapshotSink) error {
+	if err := meta.WriteSnapshot(sink, s.im); err != nil {
+		_ = sink.Cancel() // the write error is what counts
+		return fmt.Errorf("write metadata snapshot %s: %w", sink.ID(), err)
+	}
+	return sink.Close()
+}
+
+func (snapshot) Release() {}

@@ -1,0 +1,165 @@
+package meta
+
+import "github.com/brokerd/brokerd/internal/invariant"
+
+// change is the one way in which leader, in-sync set and eligible leaders of a
+// partition move (replication rules, 2.3). Whoever wants something fills in the
+// wish, on top of changeOf, and takes what result gives:
+//
+//	complete a reassignment → target ISR → ELR → elect → epochs
+//
+// It is a pure function of its fields.
+type change struct {
+	old     part
+	set     *replicaSet // wished replicas; old.set unless they change
+	isr     mask        // wished in-sync set, over set
+	unclean mask        // over set: the tail may be gone, so not eligible either (S1, S2)
+	setting int8        // the topic's min.insync.replicas, 0 by the default rule
+	minISR  int8        // effective
+	prefer  bool        // give the lead to the first replica if it may have it
+	rescue  bool        // E3: the topic opts in, or an operator asks
+	heal    uint8       // state bits to clear: recovering, corrupt, offline
+	harm    uint8       // state bits to set: corrupt, offline
+	active  func(id int32) bool
+	intern  func(replicaSet) *replicaSet
+}
+
+// changeOf is the wish that nothing changes, but what the brokers' states force.
+func (e *Editor) changeOf(t *Topic, p part) change {
+	return change{
+		old: p, set: p.set, isr: p.isr, setting: t.minISR, minISR: p.minISR,
+		active: e.active, intern: e.intern,
+	}
+}
+
+// result is the partition after the change. moved is false when nothing
+// differs; unclean is true when the new leader may lack committed data.
+func (c *change) result() (next part, moved, unclean bool) {
+	next = c.old
+	next.set, next.isr, next.minISR = c.set, c.isr, c.minISR
+	next.state = next.state&^c.heal | c.harm
+	elr, last := c.old.set.moved(c.old.elr, c.set), c.old.set.moved(c.old.last, c.set)
+	was := c.old.set.moved(c.old.isr, c.set)
+
+	// A reassignment is complete when all that are to stay are in sync.
+	if s := next.set; s.adding|s.removing != 0 && next.isr&s.target() == s.target() {
+		done := c.intern(replicaSet{ids: s.pick(s.target()), dirs: s.pickDirs(s.target())})
+		next.isr, was = s.moved(next.isr, done), s.moved(was, done)
+		elr, last = s.moved(elr, done), s.moved(last, done)
+		c.unclean = s.moved(c.unclean, done)
+		next.set, next.minISR = done, effectiveMinISR(c.setting, len(done.ids))
+	}
+
+	// E1: below min ISR nobody who has all committed data is forgotten.
+	next.elr = 0
+	if next.isr.count() < int(next.minISR) {
+		next.elr = (elr | was) &^ next.isr &^ c.unclean
+	}
+
+	leader := next.set.pos(c.old.leader())
+	if !c.mayLead(next, leader) || c.prefer && c.mayLead(next, 0) {
+		leader = c.elect(&next, last, &unclean)
+	}
+	next.last = 0
+	if next.isr|next.elr == 0 {
+		if next.last = was | elr; next.last == 0 {
+			next.last = last
+		}
+	}
+	next.state = next.state&^leaderBits | uint8(leader+1)
+
+	dropped := false
+	for _, id := range c.old.set.ids {
+		dropped = dropped || next.set.pos(id) < 0
+	}
+	if next.leader() != c.old.leader() || dropped {
+		next.leaderEpoch++
+	}
+	moved = next != c.old
+	if moved {
+		next.partitionEpoch++
+	}
+	c.check(next)
+	return next, moved, unclean
+}
+
+// mayLead says whether a replica may lead without anything else changing.
+func (c *change) mayLead(p part, pos int) bool {
+	return p.isr.has(pos) && c.active(p.set.ids[pos])
+}
+
+// elect is E2 and E3: the position of the next leader, or -1.
+func (c *change) elect(p *part, last mask, unclean *bool) int {
+	if pos := c.first(*p, p.isr); pos >= 0 {
+		return pos
+	}
+	if p.isr != 0 {
+		return -1
+	}
+	if pos := c.first(*p, p.elr); pos >= 0 {
+		c.lead(p, pos)
+		return pos
+	}
+	// The only replica leads whatever happened to it, or a topic of one replica
+	// would stay leaderless after a power cut. Not so when its data is bad.
+	if len(p.set.ids) == 1 && p.state&(corrupt|offline) == 0 && c.first(*p, 1) == 0 {
+		c.lead(p, 0)
+		*unclean = true
+		return 0
+	}
+	if !c.rescue || p.state&offline != 0 {
+		return -1
+	}
+	pos := c.first(*p, last)
+	if pos < 0 {
+		pos = c.first(*p, p.set.all())
+	}
+	if pos >= 0 {
+		c.lead(p, pos)
+		p.elr = 0
+		p.state = p.state&^corrupt | recovering
+		*unclean = true
+	}
+	return pos
+}
+
+// lead makes a replica the only one in sync.
+func (c *change) lead(p *part, pos int) {
+	p.isr = bit(pos)
+	p.elr &^= p.isr
+	if p.isr.count() >= int(p.minISR) {
+		p.elr = 0
+	}
+}
+
+// first is the first replica in assignment order that is in m and active.
+func (c *change) first(p part, m mask) int {
+	for i, id := range p.set.ids {
+		if m.has(i) && c.active(id) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *change) check(p part) {
+	all := p.set.all()
+	invariant.Check(p.isr&^all == 0 && p.elr&^all == 0, "R10: isr %b elr %b of %d replicas", p.isr, p.elr, len(p.set.ids))
+	invariant.Check(p.isr&p.elr == 0, "R10: isr %b meets elr %b", p.isr, p.elr)
+	invariant.Check(p.elr == 0 || p.isr.count() < int(p.minISR), "R10: elr %b beside a full isr %b", p.elr, p.isr)
+	pos := p.leaderPos()
+	invariant.Check(pos < 0 || p.isr.has(pos) && c.active(p.set.ids[pos]), "R12: leader at %d is not in isr %b or not active", pos, p.isr)
+	invariant.Check(p.leaderEpoch >= c.old.leaderEpoch && p.partitionEpoch >= c.old.partitionEpoch, "R13: epochs fell")
+}
+
+// alter takes a change over into the image.
+func (e *Editor) alter(t *Topic, i int32, c *change) bool {
+	next, moved, unclean := c.result()
+	if moved {
+		e.putPart(t, i, next)
+	}
+	if unclean {
+		e.changed.Add(&Changes{Unclean: uncleanOf(t, i)})
+	}
+	return moved
+}
