@@ -36,6 +36,7 @@ type Dispatcher struct {
 type route struct {
 	Endpoint
 	firstFlexible int16
+	shapes        []*bodyShape // by version from Min on; nil: decodes with care itself
 }
 
 var _ wire.Dispatcher = (*Dispatcher)(nil)
@@ -47,12 +48,27 @@ func New(d Deps) *Dispatcher {
 	for _, e := range Table(d) {
 		slot := t.slot(e.Key)
 		invariant.Check(slot != nil && *slot == nil, "api key %d has no place in the table, or two", e.Key)
-		*slot = &route{Endpoint: e, firstFlexible: firstFlexible(e.Key, e.Max)}
+		*slot = newRoute(e)
 		if e.Closed != nil {
 			t.closed = append(t.closed, e.Closed)
 		}
 	}
 	return t
+}
+
+func newRoute(e Endpoint) *route {
+	r := &route{Endpoint: e, firstFlexible: firstFlexible(e.Key, e.Max)}
+	for v := e.Min; v <= e.Max; v++ {
+		r.shapes = append(r.shapes, shapeOf(e.Key, v))
+	}
+	return r
+}
+
+// bounded reports whether the body may be decoded (P3). Versions beyond the
+// table are not decoded at all.
+func (r *route) bounded(c *wire.Call) bool {
+	i := int(c.Version - r.Min)
+	return i >= len(r.shapes) || r.shapes[i] == nil || r.shapes[i].fits(c.Body)
 }
 
 func (d Deps) withDefaults() Deps {
@@ -84,6 +100,8 @@ func (t *Dispatcher) Serve(c *wire.Call) wire.Outcome {
 		return refuse("unsupported version")
 	case r.Where == Peer && !look(t.d, c).may(auth.ClusterAction, auth.TheCluster):
 		return refuse("not a broker")
+	case !r.bounded(c):
+		return malformed()
 	case r.Where == Controller:
 		return onController(t.d, r.Serve)(c)
 	}
