@@ -214,7 +214,7 @@ func (v view) createdConfig(o *kmsg.CreateTopicsResponseTopic, overrides map[str
 		o.NumPartitions, o.ReplicationFactor = -1, -1
 		return
 	}
-	for _, d := range v.d.Conf.DescribeTopic(v.dynamic(), overrides) {
+	for _, d := range v.d.Conf.DescribeTopic(v.dynamic(), overrides, int(o.ReplicationFactor)) {
 		c := kmsg.CreateTopicsResponseTopicConfig{
 			Name: d.Name, ReadOnly: d.ReadOnly, Source: int8(d.Source), IsSensitive: d.Sensitive,
 		}

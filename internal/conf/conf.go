@@ -2,45 +2,6 @@ package conf
 
 import "time"
 
-// Source is where an effective value came from; the numbers are Kafka's
-// (DescribeConfigs config_source).
-type Source int8
-
-const (
-	DynamicTopic         Source = 1
-	DynamicBroker        Source = 2
-	DynamicDefaultBroker Source = 3
-	StaticBroker         Source = 4
-	Default              Source = 5
-	DynamicBrokerLogger  Source = 6
-)
-
-// Described is one setting as DescribeConfigs shows it.
-type Described struct {
-	Name          string
-	Value         string
-	IsNull        bool // also for sensitive values
-	Source        Source
-	ReadOnly      bool
-	Sensitive     bool
-	Type          int8 // Kafka's: 1 BOOLEAN 2 STRING 3 INT 4 SHORT 5 LONG 6 DOUBLE 7 LIST 8 CLASS 9 PASSWORD
-	Documentation string
-	Synonyms      []Synonym
-}
-
-// Synonym is one place a value could have come from, highest first.
-type Synonym struct {
-	Name, Value string
-	IsNull      bool
-	Source      Source
-}
-
-// Dynamic is the dynamic broker settings of the image.
-type Dynamic struct {
-	PerBroker map[string]string
-	Cluster   map[string]string
-}
-
 // Topic is the effective settings of one topic, parsed.
 type Topic struct {
 	CleanupDelete, CleanupCompact  bool
@@ -63,6 +24,9 @@ type Topic struct {
 	SegmentAge                     time.Duration
 	SegmentJitter                  time.Duration
 	SegmentIndexBytes              int64
+	MinCompactionLag               time.Duration
+	MaxCompactionLag               time.Duration
+	MinCleanableRatio              float64
 	UncleanElection                bool
 	DurabilityISR                  bool
 	FullValidation                 bool // record.validation=full
@@ -71,18 +35,21 @@ type Topic struct {
 // Broker is the effective settings of this process, with what each came from.
 // Its typed fields are only those that code reads.
 type Broker struct {
-	NodeID          int32
-	ProcessRoles    []string
-	ClusterID       string // cluster.id / CLUSTER_ID, when given
-	Listeners       []Listener
-	Advertised      []Listener
-	ControllerNames []string // controller.listener.names
-	InterBroker     string   // inter.broker.listener.name
-	LogDirs         []string
-	MetadataDir     string
-	Rack            string
-	HTTPAddr        string // "" : off
-	HTTPAddrSet     bool
+	NodeID           int32
+	ProcessRoles     []string
+	ClusterID        string     // cluster.id / CLUSTER_ID, when given
+	Listeners        []Listener // where to bind, controllers' included
+	Advertised       []Listener // what clients are told
+	ControllerNames  []string   // controller.listener.names
+	InterBroker      string     // inter.broker.listener.name
+	Voters           []Voter    // controller.quorum.voters
+	BootstrapServers []string   // controller.quorum.bootstrap.servers, or ZooKeeper's hosts at port 9093
+	LogDirs          []string
+	DataDirOrigin    string // who chose LogDirs
+	MetadataDir      string
+	Rack             string
+	HTTPAddr         string // "" : off
+	HTTPAddrSet      bool
 
 	NumPartitions            int32
 	DefaultReplicationFactor int16
@@ -94,16 +61,36 @@ type Broker struct {
 	ConnectionsMaxIdle                time.Duration
 	MaxConnections                    int
 	MaxConnectionsPerIP               int
+	MaxConnectionsOverrides           map[string]int // by address
+	SocketSendBytes                   int            // 0: the system's
+	SocketReceiveBytes                int            // 0: the system's
 	FetchMaxBytes                     int32
 	FetchSessionSlots                 int
+	DescribePartitionLimit            int // max.request.partition.size.limit
 	ReplicaLagTimeMax                 time.Duration
+	ReplicaFetchMaxBytes              int32
+	ReplicaFetchResponseMaxBytes      int32
+	ReplicaFetchWaitMax               time.Duration
 	RetentionCheckInterval            time.Duration
+	CheckpointInterval                time.Duration // of durable ends
+	WatermarkInterval                 time.Duration // of high watermarks
 	ProducerExpiry                    time.Duration
 	RecoveryThreads                   int
 	HeartbeatInterval, SessionTimeout time.Duration
-	ElectionTimeout                   time.Duration
+	RegistrationTimeout               time.Duration
+	ElectionTimeout                   time.Duration // raft's election timeout
+	QuorumFetchTimeout                time.Duration // raft's heartbeat timeout; the lease is half of it
+	SnapshotBytes                     int64         // metadata written between two snapshots
+	RequestTimeout                    time.Duration // towards other brokers
 	AutoFormat                        bool
-	Durability                        string // fsync or isr
+	Durability                        string        // fsync or isr
+	SlowRequest                       time.Duration // 0: none is slow
+	Pprof                             bool
+	MetricsCompat                     bool   // Kafka's metric names too
+	MetricsPartitions                 string // on, off, auto
+
+	values  map[string]setting // by key, as given and checked
+	derived map[string]string  // by key, values that follow from others
 }
 
 // Listener is one address to bind or to advertise.
@@ -112,31 +99,5 @@ type Listener struct {
 	Host     string // "" : all interfaces
 	Port     int
 	Protocol string // PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL
+	Optional bool   // a start goes on without it: the IPv6 twin of a default
 }
-
-// Topic resolves a topic's settings: its own over dynamic broker settings over
-// the file over the defaults.
-func (b *Broker) Topic(d Dynamic, overrides map[string]string) (Topic, error) {
-	panic("conf: under construction")
-}
-
-// DescribeTopic lists every topic setting with value and origin, in name order.
-func (b *Broker) DescribeTopic(d Dynamic, overrides map[string]string) []Described {
-	panic("conf: under construction")
-}
-
-// DescribeBroker lists every broker setting.
-func (b *Broker) DescribeBroker(d Dynamic) []Described { panic("conf: under construction") }
-
-// CheckTopic says what is wrong with a topic setting: an unknown name, a value
-// of the wrong type or out of range. The text is fit for a client.
-func CheckTopic(name, value string) error { panic("conf: under construction") }
-
-// CheckBrokerDynamic does the same for a dynamic broker setting; cluster is
-// true for the cluster-wide default.
-func CheckBrokerDynamic(name, value string, cluster bool) error {
-	panic("conf: under construction")
-}
-
-// IsList tells whether a setting is a list (IncrementalAlterConfigs APPEND, SUBTRACT).
-func IsList(name string) bool { panic("conf: under construction") }

@@ -1,0 +1,31 @@
+package conf
+
+// txnKeys are about transactions.
+var txnKeys = []Key{
+	{Name: "add.partitions.to.txn.retry.backoff.max.ms", Type: Int, Default: "100", check: atLeast(0), Status: Accepted,
+		Doc: "Accepted; adding partitions to a transaction is retried by the client."},
+	{Name: "add.partitions.to.txn.retry.backoff.ms", Type: Int, Default: "20", check: atLeast(1), Status: Accepted,
+		Doc: "Accepted; adding partitions to a transaction is retried by the client."},
+	{Name: "transaction.abort.timed.out.transaction.cleanup.interval.ms", Type: Int, Default: "10000", check: atLeast(1), Status: Accepted,
+		Doc: "How often transactions that ran out of time are looked for."},
+	{Name: "transaction.max.timeout.ms", Type: Int, Default: "900000", check: atLeast(1), Status: Accepted,
+		Doc: "Longest time-out that a transactional producer may ask for."},
+	{Name: "transaction.partition.verification.enable", Type: Boolean, Default: "true", Scope: Cluster, Status: Accepted,
+		Doc: "Accepted; partitions always ask the coordinator before they take a transaction's first record."},
+	{Name: "transaction.remove.expired.transaction.cleanup.interval.ms", Type: Int, Default: "3600000", check: atLeast(1), Status: Accepted,
+		Doc: "How often expired transactional ids are looked for."},
+	{Name: "transaction.state.log.load.buffer.size", Type: Int, Default: "5242880", check: atLeast(1), Status: Accepted,
+		Doc: "Accepted; the transaction topic is read with pooled buffers."},
+	{Name: "transaction.state.log.min.isr", Type: Int, Default: "2", check: atLeast(1), Status: Accepted,
+		Doc: "min.insync.replicas of the transaction topic; not set, it follows from the replicas."},
+	{Name: "transaction.state.log.num.partitions", Type: Int, Default: "50", check: atLeast(1), Status: Accepted,
+		Doc: "Partitions of the transaction topic, fixed at its creation."},
+	{Name: "transaction.state.log.replication.factor", Type: Short, Default: "3", check: atLeast(1), Status: Accepted,
+		Doc: "Replicas of the transaction topic; not set, three or as many as there are brokers, growing to three."},
+	{Name: "transaction.state.log.segment.bytes", Type: Int, Default: "104857600", check: atLeast(1), Status: Accepted,
+		Doc: "segment.bytes of the transaction topic."},
+	{Name: "transaction.two.phase.commit.enable", Type: Boolean, Default: "false", Status: Accepted,
+		Doc: "Whether producers may take part in two-phase commits of another system."},
+	{Name: "transactional.id.expiration.ms", Type: Int, Default: "604800000", check: atLeast(1), Status: Accepted,
+		Doc: "How long a transactional id without transactions is remembered."},
+}
