@@ -3,7 +3,6 @@ package api
 import (
 	"strings"
 
-	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -71,40 +70,3 @@ func printable(s string) string {
 // collisionKey is what two topics must not share: in metric names a period
 // becomes an underscore, so a.b and a_b would be counted as one.
 func collisionKey(name string) string { return strings.ReplaceAll(name, ".", "_") }
-
-// colliding finds an existing topic, other than name itself, with the same
-// collision key. It asks for each spelling as long as there are few of them, and
-// walks all topics otherwise.
-func colliding(im *meta.Image, name string) (string, bool) {
-	var at []int
-	for i := range len(name) {
-		if name[i] == '.' || name[i] == '_' {
-			at = append(at, i)
-		}
-	}
-	if len(at) == 0 {
-		return "", false
-	}
-	if len(at) > 8 {
-		key := collisionKey(name)
-		for t := range im.Topics() {
-			if t.Name != name && collisionKey(t.Name) == key {
-				return t.Name, true
-			}
-		}
-		return "", false
-	}
-	spelling := []byte(collisionKey(name))
-	for set := uint(0); set < 1<<len(at); set++ {
-		for i, pos := range at {
-			spelling[pos] = "_."[set>>i&1]
-		}
-		if string(spelling) == name {
-			continue
-		}
-		if t, ok := im.TopicNamed(string(spelling)); ok {
-			return t.Name, true
-		}
-	}
-	return "", false
-}

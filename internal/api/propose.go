@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +29,7 @@ func propose(d Deps, c *wire.Call, cmds []meta.Command, timeout time.Duration, b
 		return wire.Respond(c, build(verdict{}))
 	}
 	deadline := time.Now().Add(min(max(timeout, 0), longestWait))
-	direct := slices.Contains(d.Conf.ControllerNames, c.Client.Listener)
+	direct := d.Conf.IsController(c.Client.Listener)
 	reply := c.Reply()
 
 	var committed atomic.Pointer[controller.Committed]

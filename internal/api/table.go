@@ -47,7 +47,7 @@ type Endpoint struct {
 
 // Table lists every API of the broker.
 func Table(d Deps) []Endpoint {
-	topics := &topicsAPI{d}
+	topics, configs, cluster := &topicsAPI{d}, &configsAPI{d}, &clusterAPI{d}
 	meta := newMetadata(d, onController(d, topics.create))
 
 	table := []Endpoint{
@@ -55,7 +55,15 @@ func Table(d Deps) []Endpoint {
 		{Key: apiVersionsKey, Min: 0, Max: 5},
 		{Key: createTopicsKey, Min: 0, Max: 7, Where: Controller, Serve: topics.create},
 		{Key: 20, Min: 0, Max: 6, Where: Controller, Serve: topics.delete},
+		{Key: 32, Min: 0, Max: 4, Serve: configs.describe},
+		{Key: 33, Min: 0, Max: 2, Where: Controller, Serve: configs.alter},
 		{Key: 37, Min: 0, Max: 3, Where: Controller, Serve: topics.grow},
+		{Key: 44, Min: 0, Max: 1, Where: Controller, Serve: configs.incremental},
+		{Key: 46, Min: 0, Max: 0, Serve: cluster.reassignments},
+		{Key: 55, Min: 0, Max: 2, Where: Controller, Serve: cluster.quorum},
+		{Key: 60, Min: 0, Max: 2, Serve: cluster.describe},
+		{Key: 74, Min: 0, Max: 1, Serve: configs.list},
+		{Key: 75, Min: 0, Max: 0, Serve: meta.describePartitions},
 	}
 	for i := range table {
 		if table[i].Key == apiVersionsKey {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	mathrand "math/rand/v2"
 	"strconv"
 	"strings"
@@ -42,22 +43,26 @@ func newTopicID() (id step.TopicID) {
 func (v view) dynamic() conf.Dynamic {
 	return conf.Dynamic{
 		PerBroker: v.im.Config(meta.Resource{Type: meta.BrokerResource, Name: strconv.Itoa(int(v.d.Conf.NodeID))}),
-		Cluster:   v.im.Config(meta.Resource{Type: meta.BrokerResource}),
+		Cluster:   v.im.Config(clusterDefault),
 	}
 }
 
-// minISR is the effective min.insync.replicas of a topic: its setting, or 2 from
-// three replicas on, and never more than there are replicas.
-func (v view) minISR(overrides map[string]string, replicationFactor int) (int8, error) {
-	t, err := v.d.Conf.Topic(v.dynamic(), overrides)
+// clusterDefault is the resource of the settings that all brokers share.
+var clusterDefault = meta.Resource{Type: meta.BrokerResource}
+
+// checkSettings checks the settings of a topic, together, under these cluster
+// defaults. It returns min.insync.replicas as commands carry it; 0: not set, the
+// default rule.
+func (v view) checkSettings(overrides, cluster map[string]string) (minISR int8, err error) {
+	under := conf.Dynamic{Cluster: cluster}
+	if err := v.d.Conf.CheckTopicSet(under, overrides); err != nil {
+		return 0, &fault{kerr.InvalidConfig, err.Error()}
+	}
+	t, err := v.d.Conf.Topic(under, overrides)
 	if err != nil {
 		return 0, &fault{kerr.InvalidConfig, err.Error()}
 	}
-	set := int(t.MinInsyncReplicas)
-	if set == 0 && replicationFactor >= 3 {
-		set = 2
-	}
-	return int8(min(max(set, 1), replicationFactor)), nil
+	return int8(min(t.MinInsyncReplicas, math.MaxInt8)), nil
 }
 
 // place asks the controller for replicas and says what is missing if it finds none.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"github.com/brokerd/brokerd/internal/auth"
-	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -73,13 +72,13 @@ func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic, version int16) creati
 		cmd.Config, err = topicConfig(rt)
 	}
 	if err == nil {
+		cmd.MinISR, err = v.checkSettings(cmd.Config, v.im.Config(clusterDefault))
+	}
+	if err == nil {
 		cmd.Assignments, err = v.assignments(rt)
 	}
 	if err == nil {
 		err = v.checkRoom(len(cmd.Assignments), len(cmd.Assignments[0]))
-	}
-	if err == nil {
-		cmd.MinISR, err = v.minISR(cmd.Config, len(cmd.Assignments[0]))
 	}
 	return creation{err: err, cmd: cmd}
 }
@@ -98,8 +97,8 @@ func (v view) checkNewTopic(rt *kmsg.CreateTopicsRequestTopic, version int16) er
 	if _, exists := v.im.TopicNamed(rt.Topic); exists {
 		return faultf(kerr.TopicAlreadyExists, "Topic '%s' already exists.", rt.Topic)
 	}
-	if other, yes := colliding(v.im, rt.Topic); yes {
-		return collision(rt.Topic, other)
+	if other, yes := v.im.Colliding(rt.Topic); yes {
+		return collision(rt.Topic, other.Name)
 	}
 	return checkNumbers(rt, version)
 }
@@ -130,15 +129,12 @@ func checkNumbers(rt *kmsg.CreateTopicsRequestTopic, version int16) error {
 	return nil
 }
 
-// topicConfig checks the settings of a new topic.
+// topicConfig collects the settings of a new topic.
 func topicConfig(rt *kmsg.CreateTopicsRequestTopic) (map[string]string, error) {
 	set := make(map[string]string, len(rt.Configs))
 	for _, c := range rt.Configs {
 		if c.Value == nil {
 			return nil, faultf(kerr.InvalidConfig, "Null value not supported for topic configs: %s", printable(c.Name))
-		}
-		if err := conf.CheckTopic(c.Name, *c.Value); err != nil {
-			return nil, &fault{kerr.InvalidConfig, err.Error()}
 		}
 		set[c.Name] = *c.Value
 	}
