@@ -1,0 +1,125 @@
+package replica
+
+import (
+	"github.com/brokerd/brokerd/internal/isr"
+	"github.com/brokerd/brokerd/internal/storage"
+)
+
+// Append writes one batch as the leader and registers t for its acknowledgement.
+// waiting: t.Owner will hear; otherwise t.Err and the rest of t are the result
+// already. batch is patched in place; it is not needed after Append returns.
+//
+// No partition lock is held around the write: the log itself refuses an epoch
+// that has been fenced. What the lock guards is memory, afterwards.
+func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting bool) {
+	t.Base, t.AppendTime, t.Start, t.Err = -1, -1, -1, nil
+	st, err := p.leading(-1)
+	if err != nil {
+		t.Err = err
+		return false
+	}
+	if opt.Acks == AcksAll && st.underMin {
+		t.Err = ErrNotEnoughReplicas
+		return false
+	}
+	b, release, err := prepare(batch, opt, st.conf, p.m.nowMs)
+	if err != nil {
+		t.Err = err
+		return false
+	}
+	a, err := p.log.Append(st.epoch, b)
+	if release != nil {
+		release()
+	}
+	if err != nil {
+		t.Err = err
+		return false
+	}
+	t.Base, t.AppendTime, t.Start = a.Base, a.AppendTime, a.Start
+	return p.appended(st, a, opt.Acks, t)
+}
+
+// appended tells the core and queues the ticket. If the leadership moved since
+// the write, the ticket fails at once; correctness came from the fence.
+func (p *Partition) appended(st *state, a storage.Appended, acks Acks, t *Ticket) (waiting bool) {
+	var out woken
+	p.mu.Lock()
+	if p.leader == nil || p.leader.Epoch() != st.epoch {
+		p.mu.Unlock()
+		t.Err = p.gone()
+		return false
+	}
+	if !a.Duplicate {
+		p.eff = isr.Effects{}
+		p.leader.Appended(p.m.now(), st.epoch, a.Next, &p.eff)
+		p.takeLocked(&out)
+	}
+	waiting = p.queueLocked(st, a, acks, t)
+	p.mu.Unlock()
+	if out.tickets.head != nil || out.waiters.head != nil {
+		p.tell(&out)
+	}
+	return waiting
+}
+
+// queueLocked decides whether the batch is acknowledged already. A duplicate
+// waits like the original: its answer says that the original is safe.
+func (p *Partition) queueLocked(st *state, a storage.Appended, acks Acks, t *Ticket) bool {
+	if p.leader == nil { // broken a moment ago
+		t.Err = ErrBroken
+		return false
+	}
+	switch {
+	case acks == AcksNone,
+		acks == AcksLeader && st.durability == storage.ISR,
+		acks == AcksLeader && a.Next <= p.leader.Durable():
+		return false
+	case acks == AcksAll && a.Next <= p.leader.HighWatermark():
+		if p.leader.UnderMinISR() {
+			t.Err = ErrNotEnoughAfter
+		}
+		return false
+	}
+	t.p, t.need, t.acks = p, a.Next, acks
+	p.queueOf(acks).add(t)
+	return true
+}
+
+// gone is why a partition that led a moment ago does not any more.
+func (p *Partition) gone() error {
+	if st := p.state.Load(); st.err != nil {
+		return st.err
+	}
+	return ErrNotLeader
+}
+
+// tell completes what an append of ours finished. One goes out from here; when
+// there are several the writers send them, so that our own answer does not wait.
+func (p *Partition) tell(out *woken) {
+	many := out.tickets.head != out.tickets.tail || out.waiters.head != out.waiters.tail
+	if !many || p.m.newHandoff == nil {
+		out.tell(nil)
+		return
+	}
+	h := p.m.newHandoff()
+	out.tell(h)
+	h.Flush()
+}
+
+// AppendOptions is what the request says about a batch.
+type AppendOptions struct {
+	Acks Acks
+	// Zstd: the version of the request allows it.
+	Zstd bool
+}
+
+// flushed brings the end of a group commit.
+func (p *Partition) flushed(end int64, out *woken) {
+	p.mu.Lock()
+	if p.leader != nil {
+		p.eff = isr.Effects{}
+		p.leader.NowDurable(p.m.now(), end, &p.eff)
+		p.takeLocked(out)
+	}
+	p.mu.Unlock()
+}

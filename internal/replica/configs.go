@@ -1,0 +1,79 @@
+package replica
+
+import (
+	"strconv"
+	"sync"
+
+	"github.com/brokerd/brokerd/internal/conf"
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/storage"
+)
+
+// configs resolves topic settings. Most topics have none of their own: those
+// share one parsed value.
+type configs struct {
+	mu      sync.Mutex
+	plain   *conf.Topic // of a topic without settings of its own
+	dynamic bool        // plain is current
+}
+
+// invalidate forgets the shared value: broker settings changed.
+func (c *configs) invalidate() {
+	c.mu.Lock()
+	c.dynamic = false
+	c.mu.Unlock()
+}
+
+// topicConf gives the effective settings of a topic. A value that this version
+// cannot parse (a newer controller let it in) falls back to the broker's own.
+func (m *Manager) topicConf(im *meta.Image, name string) *conf.Topic {
+	own := im.Config(meta.Resource{Type: meta.TopicResource, Name: name})
+	if len(own) == 0 {
+		m.configs.mu.Lock()
+		defer m.configs.mu.Unlock()
+		if !m.configs.dynamic {
+			m.configs.plain, m.configs.dynamic = m.resolve(im, name, nil), true
+		}
+		return m.configs.plain
+	}
+	return m.resolve(im, name, own)
+}
+
+func (m *Manager) resolve(im *meta.Image, name string, own map[string]string) *conf.Topic {
+	d := conf.Dynamic{
+		PerBroker: im.Config(meta.Resource{Type: meta.BrokerResource, Name: strconv.Itoa(int(m.self))}),
+		Cluster:   im.Config(meta.Resource{Type: meta.BrokerResource}),
+	}
+	t, err := m.conf.Topic(d, own)
+	if err != nil {
+		m.log.Error("topic settings cannot be read; the broker's own hold for it", "topic", name, "err", err)
+		if t, err = m.conf.Topic(conf.Dynamic{}, nil); err != nil {
+			m.log.Error("the broker's topic defaults cannot be read", "err", err)
+		}
+	}
+	return &t
+}
+
+// storageConfig is the part of a topic's settings that its logs obey.
+func storageConfig(t *conf.Topic) storage.Config {
+	c := storage.Config{
+		Durability:         storage.Fsync,
+		SegmentBytes:       t.SegmentBytes,
+		SegmentAge:         t.SegmentAge,
+		SegmentJitter:      t.SegmentJitter,
+		IndexIntervalBytes: int64(t.IndexIntervalBytes),
+		SegmentIndexBytes:  t.SegmentIndexBytes,
+		RetentionAge:       t.Retention,
+		RetentionBytes:     t.RetentionBytes,
+		Delete:             t.CleanupDelete,
+		Compact:            t.CleanupCompact,
+		FileDeleteDelay:    t.FileDeleteDelay,
+		FlushMessages:      t.FlushMessages,
+		FlushInterval:      t.FlushInterval,
+		LogAppendTime:      t.LogAppendTime,
+	}
+	if t.DurabilityISR {
+		c.Durability = storage.ISR
+	}
+	return c
+}

@@ -1,0 +1,35 @@
+// Package replica hosts the partitions of this broker: what the metadata asks
+// for is made so, records are appended and read, and who waits is told.
+//
+//	catalog ── image ──► Manager (one watcher) ── want ──► Partition ──► storage.Log
+//	                                                         │  ▲
+//	    api ── Append, Read, Wait ───────────────────────────┘  │ Flushed: once per round
+//	             Ticket, Waiter ◄── Completed, Woken ─── isr.Leader ◄── of the flusher
+//
+// A partition that nobody has used is not here at all: its record is in the
+// image. The first use opens it, on the user's goroutine, and it stays open
+// until the partition leaves the broker.
+//
+// Invariants
+//
+//	M1  nothing is opened, led or renamed before an image holds this broker's own
+//	    registration of this run (D5).
+//	M2  a partition follows images in order: an older one changes nothing (R13).
+//	M3  a ticket that waits is completed exactly once, or taken back by Cancel; a
+//	    waiter is woken exactly once, or taken back by Unwait.
+//	M4  the view has the high watermark before anybody hears of it, and a waiter
+//	    is queued under the lock that raises it: no wake is lost.
+//	M5  data that the metadata does not know is renamed, never deleted (D11).
+//	M6  one goroutine at a time changes a partition's role; the epoch is durable
+//	    in its log before anything is served under it.
+//
+// An append takes no partition lock around the write: the log refuses a fenced
+// epoch. A broken data-safety rule fences that one partition (D10).
+//
+// Goroutines: the watcher (Run). Everything else runs on the goroutine of a
+// connection, of a directory's flusher or of a deadline. Locks, memory only:
+// Partition.mu, hosted.mu, table.mu, configs.mu; no two at a time.
+//
+// Tests: over storage on the crashable memory file system, with images built by
+// meta.Apply; timeouts and deletion in synctest bubbles.
+package replica

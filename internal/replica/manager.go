@@ -1,0 +1,159 @@
+package replica
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/catalog"
+	"github.com/brokerd/brokerd/internal/conf"
+	"github.com/brokerd/brokerd/internal/isr"
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/storage"
+	"github.com/brokerd/brokerd/internal/wire"
+)
+
+// Options says what a Manager works with.
+type Options struct {
+	Self    int32
+	Catalog *catalog.Store
+	Conf    *conf.Broker
+	// Ready reports whether an image holds this broker's own registration of
+	// this run: before that nothing is acted on (D5).
+	Ready func(*meta.Image) bool
+	// NewHandoff makes a collector for completers of many answers.
+	NewHandoff func() *wire.Handoff
+	// Propose takes ISR proposals to the controller; nil while there is only one
+	// broker. It must not block.
+	Propose func(step.PartitionID, isr.Proposal)
+	Logger  *slog.Logger
+}
+
+// Manager hosts the partitions of this broker.
+type Manager struct {
+	self       int32
+	catalog    *catalog.Store
+	conf       *conf.Broker
+	isReady    func(*meta.Image) bool
+	newHandoff func() *wire.Handoff
+	propose    func(step.PartitionID, isr.Proposal)
+	log        *slog.Logger
+	began      time.Time
+
+	store   *storage.Store // set by Attach, before anybody asks
+	started chan struct{}  // closed once D5 holds and what was on disk is known
+	closed  atomic.Bool
+
+	topics  table
+	configs configs
+	parked  atomic.Int64 // fetches that wait now
+}
+
+// New makes a manager. It does nothing before Attach and Run.
+func New(o Options) *Manager {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	m := &Manager{
+		self: o.Self, catalog: o.Catalog, conf: o.Conf, isReady: o.Ready,
+		newHandoff: o.NewHandoff, propose: o.Propose, log: o.Logger,
+		began: time.Now(), started: make(chan struct{}),
+	}
+	m.topics.init()
+	return m
+}
+
+// Attach gives the manager its logs. The store was opened with m.Flushed and
+// m.DirFailed as its callbacks, so it could not be there earlier.
+func (m *Manager) Attach(s *storage.Store) { m.store = s }
+
+// Started is closed when the manager acts on the metadata: requests for
+// partitions are refused as NOT_LEADER until then.
+func (m *Manager) Started() <-chan struct{} { return m.started }
+
+// now is the moment as the cores know it.
+func (m *Manager) now() step.Instant { return step.Instant(time.Since(m.began)) }
+
+// nowMs is the time that records carry.
+func (m *Manager) nowMs() int64 { return time.Now().UnixMilli() }
+
+// Run reconciles the partitions with the metadata until ctx ends. It is the one
+// watcher goroutine of the broker.
+func (m *Manager) Run(ctx context.Context) error {
+	w := m.catalog.Watch()
+	defer w.Close()
+	for begun := false; ; {
+		im, changes, err := w.Next(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		switch {
+		case begun:
+			m.reconcile(im, changes)
+		case m.isReady(im):
+			m.adopt(im)
+			begun = true
+			close(m.started)
+		}
+	}
+}
+
+// Shutdown ends every leadership: whoever waits hears NOT_LEADER, and nothing
+// more is accepted. The store may be closed afterwards.
+func (m *Manager) Shutdown() {
+	m.closed.Store(true)
+	m.eachOpen(func(p *Partition) { p.resign(ErrNotLeader) })
+}
+
+// Flushed is the store's callback: once per round of a directory's flusher.
+func (m *Manager) Flushed(round []storage.Flushed) {
+	h := m.newHandoff()
+	for _, f := range round {
+		if p := m.topics.open(f.Log.ID()); p != nil {
+			var out woken
+			p.flushed(f.End, &out)
+			out.tell(h)
+		}
+	}
+	h.Flush()
+}
+
+// DirFailed is the store's callback: a log directory is gone for good (S3).
+func (m *Manager) DirFailed(dir string, err error) {
+	m.log.Error("log directory failed: its partitions are offline until it is replaced and the broker restarted",
+		"dir", dir, "err", err)
+	m.eachOpen(func(p *Partition) {
+		if p.log.Dir() == dir {
+			p.resign(storage.ErrDirFailed)
+		}
+	})
+}
+
+// Park counts a fetch that is going to wait; false when too many do already.
+// The limit keeps a broker's memory bounded whatever its clients ask.
+func (m *Manager) Park() bool {
+	if m.parked.Add(1) > maxParked {
+		m.parked.Add(-1)
+		return false
+	}
+	return true
+}
+
+// Unpark ends what Park began.
+func (m *Manager) Unpark() { m.parked.Add(-1) }
+
+const maxParked = 100_000
+
+// resign ends the leadership for a reason that is not in the metadata.
+func (p *Partition) resign(err error) {
+	var out woken
+	p.mu.Lock()
+	p.resignLocked(err, &out)
+	p.mu.Unlock()
+	p.tell(&out)
+}

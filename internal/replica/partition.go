@@ -1,0 +1,153 @@
+package replica
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/brokerd/brokerd/internal/conf"
+	"github.com/brokerd/brokerd/internal/isr"
+	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/storage"
+	"github.com/brokerd/brokerd/internal/wire"
+)
+
+// Partition is one opened partition of this broker: from its first use until it
+// leaves the broker.
+type Partition struct {
+	id    step.PartitionID
+	topic string
+	m     *Manager
+	log   *storage.Log // set before opened is closed
+
+	// opened is closed when the log is open, or openErr says why not.
+	opened  chan struct{}
+	openErr error
+
+	// state is what the append and read paths look at without a lock.
+	state atomic.Pointer[state]
+
+	// mu is held for memory only. Commit to the log's view is memory.
+	mu        sync.Mutex
+	leader    *isr.Leader // nil unless leading
+	committed ticketQueue // acks=all: wait for the high watermark
+	durable   ticketQueue // acks=1 under fsync: wait for the own group commit
+	waiters   list[Waiter]
+	eff       isr.Effects // scratch of one step
+	want      want        // what the image asks for
+	have      want        // what has been done about it
+	settling  bool        // one goroutine is at it
+}
+
+// state is immutable: a change stores another one.
+type state struct {
+	err        error // why nothing is served: ErrNotLeader and others; nil: leading
+	epoch      int32
+	start      int64 // epoch start: "latest" is unknown until the watermark passed it
+	underMin   bool
+	durability storage.Durability
+	conf       *conf.Topic
+}
+
+// ID names the partition.
+func (p *Partition) ID() step.PartitionID { return p.id }
+
+// Topic is the topic's name.
+func (p *Partition) Topic() string { return p.topic }
+
+// Log is the partition's log, for those who describe it.
+func (p *Partition) Log() *storage.Log { return p.log }
+
+// Epoch is the leader epoch of the role that is published now.
+func (p *Partition) Epoch() int32 { return p.state.Load().epoch }
+
+// leading gives the state of a partition that serves, and checks the epoch that
+// the asker believes in (-1: it does not say).
+func (p *Partition) leading(epoch int32) (*state, error) {
+	st := p.state.Load()
+	switch {
+	case st.err != nil:
+		return nil, st.err
+	case epoch >= 0 && epoch < st.epoch:
+		return nil, ErrFencedEpoch
+	case epoch > st.epoch:
+		return nil, ErrUnknownEpoch
+	}
+	return st, nil
+}
+
+func (p *Partition) queueOf(a Acks) *ticketQueue {
+	if a == AcksAll {
+		return &p.committed
+	}
+	return &p.durable
+}
+
+// woken is what a step has finished; it is told after unlocking.
+type woken struct {
+	tickets list[Ticket]
+	waiters list[Waiter]
+}
+
+// takeLocked acts on the effects of a step of the leader as far as memory goes:
+// the view gets the high watermark, and who waited for it leaves the queues.
+func (p *Partition) takeLocked(out *woken) {
+	if p.eff.Broken != "" {
+		p.breakLocked(out)
+		return
+	}
+	if p.eff.Moved {
+		p.log.Commit(p.eff.HighWatermark)
+	}
+	if p.committed.head != nil {
+		p.popCommittedLocked(out)
+	}
+	if p.durable.head != nil {
+		p.durable.pop(p.leader.Durable(), &out.tickets)
+	}
+	if p.waiters.head != nil {
+		p.takeWaitersLocked(&out.waiters)
+	}
+}
+
+// popCommittedLocked acknowledges acks=all. The watermark may have come in time
+// and the ISR be too small by now: that is another answer.
+func (p *Partition) popCommittedLocked(out *woken) {
+	first := out.tickets.tail
+	p.committed.pop(p.leader.HighWatermark(), &out.tickets)
+	if !p.leader.UnderMinISR() {
+		return
+	}
+	l := out.tickets.head
+	if first != nil {
+		l = first.next
+	}
+	for ; l != nil; l = l.next {
+		l.of.Err = ErrNotEnoughAfter
+	}
+}
+
+// breakLocked fences this partition alone: a data-safety rule does not hold
+// (D10). It serves nothing more; the operator finds the rule in the log.
+func (p *Partition) breakLocked(out *woken) {
+	p.m.log.Error("partition fenced: a data-safety rule is broken; its files are kept as they are",
+		"topic", p.topic, "partition", p.id.Index, "rule", p.eff.Broken, "core", fmt.Sprint(p.leader))
+	p.resignLocked(ErrBroken, out)
+}
+
+// resignLocked ends the leadership: everybody who waits hears err at once.
+func (p *Partition) resignLocked(err error, out *woken) {
+	st := *p.state.Load()
+	st.err = err
+	p.state.Store(&st)
+	p.leader = nil
+	p.committed.fail(err, &out.tickets)
+	p.durable.fail(err, &out.tickets)
+	p.takeAllWaitersLocked(&out.waiters)
+}
+
+// tell completes what a step finished. No lock is held.
+func (w *woken) tell(h *wire.Handoff) {
+	w.tickets.drain(func(t *Ticket) { t.Owner.Completed(t, h) })
+	w.waiters.drain(func(x *Waiter) { x.Owner.Woken(x, h) })
+}

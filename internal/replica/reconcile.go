@@ -1,0 +1,233 @@
+package replica
+
+import (
+	"github.com/brokerd/brokerd/internal/conf"
+	"github.com/brokerd/brokerd/internal/isr"
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/storage"
+)
+
+// want is what the metadata asks of one partition of this broker.
+type want struct {
+	index  uint64 // of the image it is read from: an older one changes nothing (R13)
+	gone   bool   // deleted, or this broker is no replica any more
+	leader int32
+	rec    isr.Record
+	conf   *conf.Topic
+}
+
+// wanted reads the desired state from an image.
+func (m *Manager) wanted(im *meta.Image, id step.PartitionID) want {
+	w := want{index: im.Index(), gone: true}
+	t, ok := im.Topic(id.Topic)
+	if !ok {
+		return w
+	}
+	rec, ok := t.Partition(id.Index)
+	if !ok || !rec.HasReplica(m.self) {
+		return w
+	}
+	w.gone, w.leader = false, rec.Leader
+	w.conf = m.topicConf(im, t.Name)
+	w.rec = isr.Record{
+		LeaderEpoch: rec.LeaderEpoch, PartitionEpoch: rec.PartitionEpoch,
+		Replicas: rec.Replicas, ISR: isr.Mask(rec.ISRMask()), MinISR: int(rec.MinISR),
+	}
+	m.brokers(im, &w.rec)
+	return w
+}
+
+// brokers fills in what the image knows of the replicas' brokers.
+func (m *Manager) brokers(im *meta.Image, rec *isr.Record) {
+	if len(rec.Replicas) == 1 {
+		return // nobody follows
+	}
+	rec.BrokerEpochs = make([]int64, len(rec.Replicas))
+	for i, id := range rec.Replicas {
+		rec.BrokerEpochs[i] = -1
+		if b, ok := im.Broker(id); ok {
+			rec.BrokerEpochs[i] = b.Epoch
+			if b.State == meta.Active {
+				rec.Eligible = rec.Eligible.With(i)
+			}
+		}
+	}
+}
+
+// reconcile brings what is open in line with an image. It compares states, not
+// events: what it misses or sees twice does no harm.
+func (m *Manager) reconcile(im *meta.Image, c meta.Changes) {
+	all := len(c.Brokers) > 0
+	for _, r := range c.Configs {
+		if r.Type == meta.BrokerResource {
+			m.configs.invalidate()
+			all = true
+		}
+	}
+	if all {
+		for _, h := range m.topics.all() {
+			m.reconcileTopic(im, h)
+		}
+		return
+	}
+	for _, r := range c.Configs {
+		if r.Type == meta.TopicResource {
+			if h := m.topics.named(r.Name); h != nil {
+				m.reconcileTopic(im, h)
+			}
+		}
+	}
+	for _, id := range c.Topics {
+		if h := m.topics.topic(id); h != nil {
+			m.reconcileTopic(im, h)
+		}
+	}
+}
+
+func (m *Manager) reconcileTopic(im *meta.Image, h *hosted) {
+	t, ok := im.Topic(h.id)
+	if !ok {
+		m.remove(h)
+		return
+	}
+	for _, p := range h.opened() {
+		<-p.opened
+		if p.openErr == nil {
+			p.ask(m.wanted(im, p.id))
+			p.settle()
+		}
+	}
+	m.reconfigureCold(im, t, h)
+}
+
+// reconfigureCold tells logs that are on disk but not open: retention works on them.
+func (m *Manager) reconfigureCold(im *meta.Image, t *meta.Topic, h *hosted) {
+	for _, i := range h.cold() {
+		id := step.PartitionID{Topic: h.id, Index: i}
+		c := storageConfig(m.topicConf(im, t.Name))
+		log, err := m.store.Log(id, h.name, c)
+		if err != nil {
+			m.log.Error("log cannot be opened", "topic", h.name, "partition", i, "err", err)
+			continue
+		}
+		log.SetConfig(c)
+	}
+}
+
+// ask notes what is wanted. Only a newer image changes it.
+func (p *Partition) ask(w want) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.index >= p.want.index && !p.want.gone {
+		p.want = w
+	}
+}
+
+// settle does what is wanted, on the caller's goroutine, unless another one is
+// at it: that one sees the new wish before it stops. No lock is held meanwhile.
+func (p *Partition) settle() {
+	for {
+		p.mu.Lock()
+		if p.settling || p.want.index == p.have.index && p.want.gone == p.have.gone && p.have.conf == p.want.conf {
+			p.mu.Unlock()
+			return
+		}
+		p.settling = true
+		have, w := p.have, p.want
+		p.mu.Unlock()
+
+		p.become(have, w)
+
+		p.mu.Lock()
+		p.have, p.settling = w, false
+		p.mu.Unlock()
+	}
+}
+
+// become makes the partition what w says.
+func (p *Partition) become(have, w want) {
+	if w.gone {
+		p.leave(have)
+		return
+	}
+	if have.conf != w.conf {
+		p.log.SetConfig(storageConfig(w.conf))
+	}
+	newEpoch := have.index == 0 || w.rec.LeaderEpoch > have.rec.LeaderEpoch
+	switch {
+	case w.leader == p.m.self && newEpoch:
+		p.lead(w)
+	case w.leader == p.m.self:
+		p.altered(w)
+	case newEpoch:
+		p.follow(w)
+	}
+}
+
+// lead begins a leadership. The epoch and where it starts are durable before
+// anything is served under it.
+func (p *Partition) lead(w want) {
+	p.resign(ErrNotLeader)
+	_, err := p.log.Lead(w.rec.LeaderEpoch)
+	if err != nil {
+		p.m.log.Error("partition cannot be led", "topic", p.topic, "partition", p.id.Index,
+			"epoch", w.rec.LeaderEpoch, "err", err)
+		p.state.Store(&state{err: err, epoch: w.rec.LeaderEpoch, conf: w.conf})
+		return
+	}
+	var out woken
+	p.mu.Lock()
+	// The view is loaded under the lock: a group commit that found no leader
+	// here is in it, any later one finds the leader.
+	v := p.log.View()
+	p.eff = isr.Effects{}
+	cfg := isr.Config{Self: p.m.self, Fsync: p.log.Durability() == storage.Fsync, LagMax: p.m.conf.ReplicaLagTimeMax}
+	p.leader = isr.NewLeader(p.m.now(), cfg, w.rec, isr.Log{End: v.End, Durable: v.Durable, HighWatermark: v.HighWatermark}, &p.eff)
+	p.publishLocked(w)
+	p.takeLocked(&out)
+	p.mu.Unlock()
+	p.tell(&out)
+}
+
+// altered brings a change within the epoch: the ISR, the settings, the brokers.
+func (p *Partition) altered(w want) {
+	var out woken
+	p.mu.Lock()
+	if p.leader == nil {
+		p.mu.Unlock()
+		return // fenced for another reason; only a new epoch helps
+	}
+	p.eff = isr.Effects{}
+	p.leader.Altered(p.m.now(), w.rec, &p.eff)
+	p.publishLocked(w)
+	p.takeLocked(&out)
+	p.mu.Unlock()
+	p.tell(&out)
+}
+
+// publishLocked stores what the lock-free paths look at.
+func (p *Partition) publishLocked(w want) {
+	p.state.Store(&state{
+		epoch: w.rec.LeaderEpoch, start: p.leader.EpochStart(), underMin: p.leader.UnderMinISR(),
+		durability: p.log.Durability(), conf: w.conf,
+	})
+}
+
+// follow ends a leadership, or begins as a follower.
+func (p *Partition) follow(w want) {
+	p.resign(ErrNotLeader)
+	if _, err := p.log.Fence(w.rec.LeaderEpoch); err != nil {
+		p.m.log.Error("partition cannot be fenced", "topic", p.topic, "partition", p.id.Index, "err", err)
+	}
+	p.state.Store(&state{err: ErrNotLeader, epoch: w.rec.LeaderEpoch, conf: w.conf})
+}
+
+// leave answers who waits and gives the files up.
+func (p *Partition) leave(have want) {
+	p.resign(ErrUnknownPartition)
+	delay := p.m.deleteDelay(have.conf)
+	if err := p.log.Delete(delay); err != nil {
+		p.m.log.Error("log of a deleted partition cannot be renamed", "topic", p.topic, "partition", p.id.Index, "err", err)
+	}
+}

@@ -1,0 +1,117 @@
+package replica
+
+import (
+	"time"
+
+	"github.com/brokerd/brokerd/internal/conf"
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
+)
+
+// adopt runs once, when the own registration has been applied: the image is as
+// new as anything this broker did before it stopped. Data that the image does
+// not know is renamed, never deleted (D11).
+func (m *Manager) adopt(im *meta.Image) {
+	for _, f := range m.store.Found() {
+		t, ok := im.Topic(f.ID.Topic)
+		if ok {
+			rec, exists := t.Partition(f.ID.Index)
+			ok = exists && rec.HasReplica(m.self)
+		}
+		if !ok {
+			m.quarantine(f.ID, f.Topic, f.Dir)
+			continue
+		}
+		h, taken := m.topics.host(f.ID.Topic, t.Name)
+		if taken != nil {
+			m.quarantine(f.ID, f.Topic, f.Dir) // two ids under one name: the image knows one
+			continue
+		}
+		h.mu.Lock()
+		h.onDisk[f.ID.Index] = true
+		h.mu.Unlock()
+		if _, err := m.store.Log(f.ID, t.Name, storageConfig(m.topicConf(im, t.Name))); err != nil {
+			m.log.Error("log cannot be opened", "topic", t.Name, "partition", f.ID.Index, "err", err)
+		}
+	}
+}
+
+func (m *Manager) quarantine(id step.PartitionID, topic, dir string) {
+	m.log.Warn("a partition on disk is not in the metadata: renamed to …-stray, nothing is deleted",
+		"topic", topic, "partition", id.Index, "id", id.Topic, "dir", dir)
+	if err := m.store.Quarantine(id); err != nil {
+		m.log.Error("stray partition cannot be renamed", "topic", topic, "partition", id.Index, "err", err)
+	}
+}
+
+// remove takes a deleted topic off this broker. Whoever comes second waits for
+// the first: when it returns, the directories are renamed and the name is free.
+func (m *Manager) remove(h *hosted) {
+	h.mu.Lock()
+	gone := h.gone
+	first := gone == nil
+	if first {
+		gone = make(chan struct{})
+		h.gone = gone
+	}
+	h.mu.Unlock()
+	if !first {
+		<-gone
+		return
+	}
+	for _, p := range h.opened() {
+		<-p.opened
+		if p.openErr == nil {
+			p.ask(want{index: p.m.catalog.Image().Index(), gone: true})
+			p.settle()
+		}
+	}
+	for _, i := range h.cold() {
+		m.deleteCold(h, i)
+	}
+	m.topics.forget(h)
+	close(gone)
+}
+
+// deleteCold gives up the files of a partition that was not used since the start.
+func (m *Manager) deleteCold(h *hosted, i int32) {
+	id := step.PartitionID{Topic: h.id, Index: i}
+	c := m.topicConf(m.catalog.Image(), h.name)
+	log, err := m.store.Log(id, h.name, storageConfig(c))
+	if err == nil {
+		err = log.Delete(m.deleteDelay(c))
+	}
+	if err != nil {
+		m.log.Error("log of a deleted partition cannot be renamed", "topic", h.name, "partition", i, "err", err)
+	}
+}
+
+func (m *Manager) deleteDelay(c *conf.Topic) time.Duration {
+	if c == nil {
+		return time.Minute
+	}
+	return c.FileDeleteDelay
+}
+
+// cold lists the partitions that lie on disk and were not opened since the start.
+func (h *hosted) cold() []int32 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make([]int32, 0, len(h.onDisk))
+	for i := range h.onDisk {
+		out = append(out, i)
+	}
+	return out
+}
+
+// eachOpen visits every open partition.
+func (m *Manager) eachOpen(visit func(*Partition)) {
+	for _, h := range m.topics.all() {
+		for _, p := range h.opened() {
+			<-p.opened
+			if p.openErr == nil {
+				visit(p)
+			}
+		}
+	}
+}
