@@ -7,6 +7,8 @@ import (
 
 	"github.com/brokerd/brokerd/internal/controller"
 	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/record"
+	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -66,6 +68,28 @@ var codes = []struct {
 	{controller.ErrBusy, kerr.RequestTimedOut},
 	{context.DeadlineExceeded, kerr.RequestTimedOut},
 
+	{replica.ErrNotLeader, kerr.NotLeaderForPartition},
+	{replica.ErrUnknownPartition, kerr.UnknownTopicOrPartition},
+	{replica.ErrFencedEpoch, kerr.FencedLeaderEpoch},
+	{replica.ErrUnknownEpoch, kerr.UnknownLeaderEpoch},
+	{replica.ErrNotEnoughReplicas, kerr.NotEnoughReplicas},
+	{replica.ErrNotEnoughAfter, kerr.NotEnoughReplicasAfterAppend},
+	{replica.ErrTimedOut, kerr.RequestTimedOut},
+	{replica.ErrOffsetNotAvailable, kerr.OffsetNotAvailable},
+	{replica.ErrBroken, kerr.KafkaStorageError},
+	{replica.ErrBatchTooLarge, kerr.MessageTooLarge},
+	{replica.ErrInvalidRecord, kerr.InvalidRecord},
+	{replica.ErrInvalidTimestamp, kerr.InvalidTimestamp},
+	{replica.ErrCompactOnly, kerr.PolicyViolation},
+	{replica.ErrNoTransactions, kerr.InvalidTxnState},
+
+	{record.ErrIncomplete, kerr.CorruptMessage},
+	{record.ErrMagic, kerr.InvalidRecord},
+	{record.ErrCorrupt, kerr.CorruptMessage},
+	{record.ErrInvalid, kerr.InvalidRecord},
+	{record.ErrCodec, kerr.UnsupportedCompressionType},
+	{record.ErrTooLarge, kerr.MessageTooLarge},
+
 	{storage.ErrFenced, kerr.NotLeaderForPartition},
 	{storage.ErrOutOfRange, kerr.OffsetOutOfRange},
 	{storage.ErrOutOfOrder, kerr.OutOfOrderSequenceNumber},
@@ -105,6 +129,18 @@ func code(err error) int16 {
 		return k.Code
 	}
 	return 0
+}
+
+// dataCode is code for the data path: what we have no code for must not be
+// UNKNOWN_SERVER_ERROR there. Clients take it as final and write the batch again
+// under another sequence, or give up (J-15); a storage error makes them ask for
+// the leader and try again.
+func dataCode(err error) int16 {
+	c := code(err)
+	if c == kerr.UnknownServerError.Code {
+		return kerr.KafkaStorageError.Code
+	}
+	return c
 }
 
 // codeText is the error code with its message, as most admin responses carry

@@ -7,6 +7,7 @@ import (
 	"github.com/brokerd/brokerd/internal/catalog"
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/wire"
 )
 
@@ -15,6 +16,7 @@ type Deps struct {
 	Catalog    *catalog.Store
 	Controller *controller.Controller
 	Conf       *conf.Broker
+	Replicas   *replica.Manager
 	Auth       auth.Authorizer // nil: AllowAll
 	Log        *slog.Logger    // nil: slog.Default
 	// Forward takes requests for the controller to it, when it is another
@@ -51,9 +53,16 @@ func Table(d Deps) []Endpoint {
 	meta := newMetadata(d, onController(d, topics.create))
 
 	table := []Endpoint{
+		{Key: 0, Min: 3, Max: 13, ReadsOn: true, Serve: produceAPI{d}.serve},
+		{Key: 1, Min: 4, Max: 18, ReadsOn: true, Serve: newFetch(d).serve},
+		{Key: 2, Min: 0, Max: 11, Serve: offsetsAPI{d}.list},
 		{Key: 3, Min: 0, Max: 13, Serve: meta.serve, Closed: meta.closed},
 		{Key: apiVersionsKey, Min: 0, Max: 5},
 		{Key: createTopicsKey, Min: 0, Max: 7, Where: Controller, Serve: topics.create},
+		{Key: 21, Min: 0, Max: 2, Serve: recordsAPI{d}.serve},
+		{Key: 22, Min: 0, Max: 5, Serve: newInitProducer(d).serve},
+		{Key: 23, Min: 0, Max: 4, Serve: offsetsAPI{d}.epochs},
+		{Key: 61, Min: 0, Max: 0, Serve: producersAPI{d}.serve},
 		{Key: 20, Min: 0, Max: 6, Where: Controller, Serve: topics.delete},
 		{Key: 32, Min: 0, Max: 4, Serve: configs.describe},
 		{Key: 33, Min: 0, Max: 2, Where: Controller, Serve: configs.alter},

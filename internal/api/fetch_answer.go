@@ -1,0 +1,280 @@
+package api
+
+import (
+	"encoding/binary"
+
+	"github.com/brokerd/brokerd/internal/record"
+	"github.com/brokerd/brokerd/internal/replica"
+	"github.com/brokerd/brokerd/internal/storage"
+	"github.com/brokerd/brokerd/internal/wire"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// The Fetch response is written by hand: between its fields stand ranges of
+// files, which leave by sendfile.
+//
+//	throttle:4 [v7 error:2 session:4] topics
+//	topic      name | id:16, partitions [tags]
+//	partition  index:4 error:2 watermark:8 stable:8 [v5 start:8] aborted
+//	           [v11 preferred:4] records [tags: 0 diverging, 1 current leader]
+//	tail       [tags: 0 node endpoints, v16]
+
+// answer encodes the call. The call stays alive until the answer's Release.
+func (f *fetchCall) answer() wire.Answer {
+	if f.session != nil {
+		f.session.mu.Lock()
+		f.choose()
+		f.session.mu.Unlock()
+	} else {
+		f.choose()
+	}
+	v := f.reply.Version
+	flexible := v >= 12
+	f.frame = wire.NewFrame(f.reply, flexible, f.estimate())
+	e := encoder{f.frame.B, flexible}
+	e.int32(0)
+	if v >= 7 {
+		e.int16(dataCode(f.err))
+		e.int32(f.sessionID)
+	}
+	f.topics(&e)
+	if flexible {
+		f.endpoints(&e)
+	}
+	f.frame.B = e.b
+	a := f.frame.Answer()
+	a.Release = f.release
+	return a
+}
+
+func (f *fetchCall) estimate() int {
+	n := 64
+	for i := range f.parts {
+		n += 80 + len(f.parts[i].topic)
+	}
+	return n
+}
+
+// choose decides which partitions are in the answer: all of them, or in a
+// session's incremental answer those that have something new.
+func (f *fetchCall) choose() {
+	for i := range f.parts {
+		p := &f.parts[i]
+		p.include = p.inSession == nil || p.inSession.changed(p, f.incremental)
+		if p.include && p.size > 0 && p.inSession != nil {
+			f.session.rotate(p.inSession)
+		}
+	}
+	if f.err != nil {
+		f.letGo()
+		f.parts = f.parts[:0]
+	}
+}
+
+// topics writes the included partitions; neighbours of one topic share an entry.
+func (f *fetchCall) topics(e *encoder) {
+	e.arrayLen(f.countTopics())
+	for i := 0; i < len(f.parts); {
+		j, n := f.run(i)
+		if n > 0 {
+			f.topic(e, f.parts[i:j], n)
+		}
+		i = j
+	}
+}
+
+func (f *fetchCall) countTopics() (topics int) {
+	for i := 0; i < len(f.parts); {
+		j, n := f.run(i)
+		if n > 0 {
+			topics++
+		}
+		i = j
+	}
+	return topics
+}
+
+// run finds where the topic of partition i ends, and how many of it are included.
+func (f *fetchCall) run(i int) (end, included int) {
+	for end = i; end < len(f.parts) && f.parts[end].topic == f.parts[i].topic && f.parts[end].id == f.parts[i].id; end++ {
+		if f.parts[end].include {
+			included++
+		}
+	}
+	return end, included
+}
+
+func (f *fetchCall) topic(e *encoder, parts []fetching, included int) {
+	if f.byID() {
+		e.b = append(e.b, parts[0].id[:]...)
+	} else {
+		e.string(parts[0].topic)
+	}
+	e.arrayLen(included)
+	for i := range parts {
+		if parts[i].include {
+			f.partition(e, &parts[i])
+		} else {
+			parts[i].read.Range.Release()
+		}
+	}
+	e.noTags()
+}
+
+func (f *fetchCall) partition(e *encoder, p *fetching) {
+	v := f.reply.Version
+	e.int32(p.partition)
+	e.int16(dataCode(p.err))
+	hw, stable, start := int64(-1), int64(-1), int64(-1)
+	if p.err == nil {
+		hw, stable, start = p.read.View.HighWatermark, p.read.View.LastStable, p.read.View.Start
+	}
+	e.int64(hw)
+	e.int64(stable)
+	if v >= 5 {
+		e.int64(start)
+	}
+	f.aborted(e, p)
+	if v >= 11 {
+		e.int32(-1) // preferred read replica
+	}
+	e.bytesLen(int(p.size))
+	switch {
+	case p.inlined != nil:
+		e.b = append(e.b, p.inlined...)
+	case p.size > 0:
+		f.frame.B = e.b
+		f.frame.File(&p.read.Range)
+	}
+	if e.flexible {
+		f.partitionTags(e, p)
+	}
+}
+
+// aborted lists the aborted transactions that a read_committed reader has to
+// skip, by first offset; null for others.
+func (f *fetchCall) aborted(e *encoder, p *fetching) {
+	if f.bound != replica.ToLastStable {
+		e.nullArray()
+		return
+	}
+	var list []record.Aborted
+	if p.size > 0 {
+		var err error
+		list, err = p.p.Aborted(p.offset, p.read.View.LastStable)
+		if err != nil {
+			f.d.Log.Error("aborted transactions cannot be read", "topic", p.p.Topic(), "partition", p.partition, "err", err)
+		}
+	}
+	e.arrayLen(len(list))
+	for _, a := range list {
+		e.int64(a.ProducerID)
+		e.int64(a.First)
+		e.noTags()
+	}
+}
+
+func (f *fetchCall) partitionTags(e *encoder, p *fetching) {
+	var leader leaderHint
+	hint := false
+	switch dataCode(p.err) {
+	case kerr.NotLeaderForPartition.Code, kerr.FencedLeaderEpoch.Code:
+		leader, hint = f.leader(p)
+	}
+	switch {
+	case p.read.Diverged:
+		e.b = append(e.b, 1, 0, 13)
+		e.int32(p.read.DivergedEpoch)
+		e.int64(p.read.DivergedEnd)
+		e.b = append(e.b, 0)
+	case hint:
+		e.b = append(e.b, 1, 1, 9)
+		e.int32(leader.id)
+		e.int32(leader.epoch)
+		e.b = append(e.b, 0)
+	default:
+		e.b = append(e.b, 0)
+	}
+}
+
+func (f *fetchCall) leader(p *fetching) (leaderHint, bool) {
+	im := f.d.Catalog.Image()
+	name := p.topic
+	if f.byID() {
+		t, ok := im.Topic(p.id)
+		if !ok {
+			return leaderHint{}, false
+		}
+		name = t.Name
+	}
+	return leaderOf(im, f.listener, name, p.partition)
+}
+
+// endpoints writes the tail: where the leaders are that were named above (v16+).
+func (f *fetchCall) endpoints(e *encoder) {
+	var list []leaderHint
+	if f.reply.Version >= 16 {
+		list = f.leaders()
+	}
+	if len(list) == 0 {
+		e.b = append(e.b, 0)
+		return
+	}
+	sub := encoder{nil, true}
+	sub.arrayLen(len(list))
+	for _, l := range list {
+		sub.int32(l.id)
+		sub.string(l.host)
+		sub.int32(l.port)
+		sub.nullableString(l.rack)
+		sub.noTags()
+	}
+	e.b = append(e.b, 1, 0)
+	e.b = binary.AppendUvarint(e.b, uint64(len(sub.b)))
+	e.b = append(e.b, sub.b...)
+}
+
+func (f *fetchCall) leaders() (list []leaderHint) {
+	for i := range f.parts {
+		p := &f.parts[i]
+		if !p.include || dataCode(p.err) != kerr.NotLeaderForPartition.Code {
+			continue
+		}
+		l, ok := f.leader(p)
+		for _, known := range list {
+			ok = ok && known.id != l.id
+		}
+		if ok && l.host != "" {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// withoutZstd keeps zstd batches from a client that cannot read them (before
+// v10): it gets what stands before the first, or the error if that is the first.
+// Such clients are few and old; their data is copied.
+func (p *fetching) withoutZstd() {
+	data, err := p.read.Range.ReadAll(nil)
+	p.read.Range.Release()
+	p.read.Range = storage.Range{}
+	p.size = 0
+	if err != nil {
+		p.err = err
+		return
+	}
+	n := 0
+	for rest := data; len(rest) > 0; {
+		b, next, err := record.Next(rest)
+		if err != nil || b.Codec() == record.Zstd {
+			break
+		}
+		n += len(b)
+		rest = next
+	}
+	if n == 0 {
+		p.err = kerr.UnsupportedCompressionType
+		return
+	}
+	p.inlined, p.size = data[:n], int64(n)
+}

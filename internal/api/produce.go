@@ -1,0 +1,326 @@
+package api
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/auth"
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/replica"
+	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/wire"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Produce, key 0.
+//
+//	v3 record batches; v5 log start offset; v7 zstd; v8 record errors and a
+//	message; v9 flexible; v10 current leader; v13 topic ids
+//
+// A batch is appended while the request is taken up, so the order of requests on
+// a connection is the order in the log; what waits is the acknowledgement.
+
+// zstdSince is the first version whose clients may use zstd.
+const zstdSince = 7
+
+type produceAPI struct{ d Deps }
+
+// produceCall is one request, from Serve until its answer is built. It is
+// pooled, with the kmsg structs and the tickets in it: the steady state
+// allocates nothing of its own.
+//
+// left counts the waiting tickets, and one more until somebody waits for us:
+// who brings it to zero calls done. refs counts who still holds the call: the
+// connection, and every ticket that is queued at a partition.
+type produceCall struct {
+	d        Deps
+	req      kmsg.ProduceRequest
+	resp     kmsg.ProduceResponse
+	reply    wire.Reply
+	listener string
+	deadline time.Time
+	batches  []producing // never moved once the first is appended
+
+	left atomic.Int32
+	refs atomic.Int32
+	done func(*wire.Handoff)
+}
+
+// producing is one batch of a request.
+type producing struct {
+	ticket    replica.Ticket
+	topic     string // the image's string, or a copy: the request's is gone when we answer
+	id        step.TopicID
+	first     bool // of its topic in the request
+	partition int32
+	err       error
+}
+
+var produceCalls = sync.Pool{New: func() any { return new(produceCall) }}
+
+func (a produceAPI) serve(c *wire.Call) wire.Outcome {
+	p := produceCalls.Get().(*produceCall)
+	p.d, p.reply, p.listener = a.d, c.Reply(), c.Client.Listener
+	p.req.SetVersion(c.Version)
+	if p.req.UnsafeReadFrom(c.Body) != nil {
+		p.recycle()
+		return malformed()
+	}
+	p.left.Store(1)
+	p.refs.Store(1)
+	p.deadline = time.Now().Add(time.Duration(p.req.TimeoutMillis) * time.Millisecond)
+	p.append(c)
+	return p
+}
+
+// append takes every partition of the request, in order.
+func (p *produceCall) append(c *wire.Call) {
+	n := 0
+	for i := range p.req.Topics {
+		n += len(p.req.Topics[i].Partitions)
+	}
+	if cap(p.batches) < n {
+		p.batches = make([]producing, 0, n)
+	}
+	p.batches = p.batches[:0]
+	v := look(p.d, c)
+	opt := replica.AppendOptions{Acks: replica.Acks(p.req.Acks), Zstd: c.Version >= zstdSince}
+	whole := p.refused(&v)
+	for i := range p.req.Topics {
+		t := &p.req.Topics[i]
+		topic, name, err := p.topic(&v, t)
+		if whole != nil {
+			err = whole
+		}
+		for k := range t.Partitions {
+			p.batches = append(p.batches, producing{
+				topic: name, id: t.TopicID, first: k == 0, partition: t.Partitions[k].Partition, err: err,
+			})
+			if err == nil {
+				p.appendOne(topic, &p.batches[len(p.batches)-1], t.Partitions[k].Records, opt)
+			}
+		}
+	}
+}
+
+// refused is what is wrong with the request as a whole.
+func (p *produceCall) refused(v *view) error {
+	switch p.req.Acks {
+	case int16(replica.AcksNone), int16(replica.AcksLeader), int16(replica.AcksAll):
+	default:
+		return faultf(kerr.InvalidRequiredAcks, "acks is %d; it can be 0, 1 or -1 (all)", p.req.Acks)
+	}
+	id := p.req.TransactionID
+	if id != nil && !v.may(auth.Write, auth.Resource{Type: auth.TransactionalID, Name: *id}) {
+		return kerr.TransactionalIDAuthorizationFailed
+	}
+	return nil
+}
+
+// topic finds the topic of a request by name or by id. name outlives the request.
+func (p *produceCall) topic(v *view, t *kmsg.ProduceRequestTopic) (topic *meta.Topic, name string, err error) {
+	var ok bool
+	if p.reply.Version >= 13 {
+		if topic, ok = v.im.Topic(t.TopicID); !ok {
+			return nil, "", kerr.UnknownTopicID
+		}
+	} else if topic, ok = v.im.TopicNamed(t.Topic); !ok {
+		name = strings.Clone(t.Topic)
+		if !v.mayTopic(auth.Write, name) {
+			return nil, name, kerr.TopicAuthorizationFailed
+		}
+		return nil, name, kerr.UnknownTopicOrPartition
+	}
+	switch {
+	case !v.mayTopic(auth.Write, topic.Name):
+		return nil, topic.Name, kerr.TopicAuthorizationFailed
+	case topic.Internal:
+		return nil, topic.Name, faultf(kerr.InvalidTopicException, "topic %s is internal: only the broker writes to it", topic.Name)
+	}
+	return topic, topic.Name, nil
+}
+
+func (p *produceCall) appendOne(topic *meta.Topic, b *producing, records []byte, opt replica.AppendOptions) {
+	part, err := p.d.Replicas.Partition(topic, b.partition)
+	if err != nil {
+		b.err = err
+		return
+	}
+	p.left.Add(1)
+	p.refs.Add(1)
+	b.ticket.Owner = p
+	if !part.Append(records, opt, &b.ticket) {
+		p.left.Add(-1)
+		p.refs.Add(-1)
+	}
+}
+
+// Completed is called by whoever acknowledges a batch.
+func (p *produceCall) Completed(_ *replica.Ticket, h *wire.Handoff) {
+	if p.left.Add(-1) == 0 {
+		p.done(h)
+	}
+	p.unref()
+}
+
+func (p *produceCall) Ready() bool         { return p.left.Load() == 1 }
+func (p *produceCall) Deadline() time.Time { return p.deadline }
+
+func (p *produceCall) Notify(done func(*wire.Handoff)) {
+	p.done = done
+	if p.left.Add(-1) == 0 {
+		done(nil)
+	}
+}
+
+// Finish answers. Batches that are not acknowledged yet hear that time is up:
+// they are in the log, and may be committed later.
+func (p *produceCall) Finish(expired bool) wire.Answer {
+	if expired {
+		p.cancel()
+	}
+	var a wire.Answer
+	if p.req.Acks == int16(replica.AcksNone) {
+		a = p.silence()
+	} else {
+		p.fill()
+		a = p.reply.Answer(&p.resp)
+	}
+	p.unref()
+	return a
+}
+
+// Drop forgets the answer: the connection is gone.
+func (p *produceCall) Drop() {
+	p.cancel()
+	p.unref()
+}
+
+func (p *produceCall) cancel() {
+	for i := range p.batches {
+		if p.batches[i].ticket.Cancel() {
+			p.refs.Add(-1) // cannot be the last: the connection holds one
+		}
+	}
+}
+
+// silence is the answer to acks=0: none, and a closed connection where something
+// went wrong, so that the client asks for metadata.
+func (p *produceCall) silence() wire.Answer {
+	for i := range p.batches {
+		if p.batches[i].failure() != nil {
+			return wire.Answer{Close: "produce with acks=0 failed"}
+		}
+	}
+	return wire.Answer{}
+}
+
+func (b *producing) failure() error {
+	if b.err != nil {
+		return b.err
+	}
+	return b.ticket.Err
+}
+
+// fill builds the response in the structs of the last one.
+func (p *produceCall) fill() {
+	topics := p.resp.Topics[:0]
+	p.resp.Brokers = p.resp.Brokers[:0]
+	for i := range p.batches {
+		b := &p.batches[i]
+		if b.first {
+			topics = grow(topics)
+			t := &topics[len(topics)-1]
+			t.Topic, t.TopicID, t.Partitions = b.topic, b.id, t.Partitions[:0]
+		}
+		t := &topics[len(topics)-1]
+		t.Partitions = append(t.Partitions, kmsg.NewProduceResponseTopicPartition())
+		p.fillPartition(&t.Partitions[len(t.Partitions)-1], b)
+	}
+	p.resp.Topics = topics
+}
+
+func (p *produceCall) fillPartition(r *kmsg.ProduceResponseTopicPartition, b *producing) {
+	r.Partition, r.BaseOffset, r.LogAppendTime, r.LogStartOffset = b.partition, -1, -1, -1
+	if err := b.failure(); err != nil {
+		p.fillError(r, b, err)
+		return
+	}
+	r.BaseOffset, r.LogAppendTime, r.LogStartOffset = b.ticket.Base, b.ticket.AppendTime, b.ticket.Start
+}
+
+func (p *produceCall) fillError(r *kmsg.ProduceResponseTopicPartition, b *producing, err error) {
+	_, r.ErrorMessage = codeText(err)
+	r.ErrorCode = dataCode(err)
+	if p.reply.Version >= 13 && r.ErrorCode == kerr.UnknownTopicOrPartition.Code && errors.Is(err, replica.ErrUnknownPartition) {
+		if _, ok := p.d.Catalog.Image().Topic(b.id); !ok {
+			r.ErrorCode = kerr.UnknownTopicID.Code
+		}
+	}
+	if e, ok := errors.AsType[*replica.BatchError](err); ok {
+		for _, f := range e.Records {
+			x := kmsg.NewProduceResponseTopicPartitionErrorRecord()
+			x.RelativeOffset, x.ErrorMessage = f.Index, &f.Text
+			r.ErrorRecords = append(r.ErrorRecords, x)
+		}
+	}
+	if r.ErrorCode == kerr.NotLeaderForPartition.Code {
+		p.fillLeader(r, b)
+	}
+}
+
+// fillLeader tells a client that asked the wrong broker whom to ask (v10+).
+func (p *produceCall) fillLeader(r *kmsg.ProduceResponseTopicPartition, b *producing) {
+	im := p.d.Catalog.Image()
+	l, ok := leaderOf(im, p.listener, b.topic, b.partition)
+	if !ok {
+		return
+	}
+	r.CurrentLeader.LeaderID, r.CurrentLeader.LeaderEpoch = l.id, l.epoch
+	for _, known := range p.resp.Brokers {
+		if known.NodeID == l.id {
+			return
+		}
+	}
+	if l.host != "" {
+		br := kmsg.NewProduceResponseBroker()
+		br.NodeID, br.Host, br.Port, br.Rack = l.id, l.host, l.port, l.rack
+		p.resp.Brokers = append(p.resp.Brokers, br)
+	}
+}
+
+func (p *produceCall) unref() {
+	if p.refs.Add(-1) == 0 {
+		p.recycle()
+	}
+}
+
+// maxPooledBatches keeps an odd huge request from staying in the pool.
+const maxPooledBatches = 1024
+
+// recycle forgets what aliases the request, so that its buffer is not held.
+func (p *produceCall) recycle() {
+	if cap(p.batches) > maxPooledBatches {
+		return
+	}
+	clear(p.batches[:cap(p.batches)])
+	p.batches = p.batches[:0]
+	clear(p.req.Topics[:cap(p.req.Topics)])
+	p.req.TransactionID = nil
+	p.done = nil
+	produceCalls.Put(p)
+}
+
+// grow adds an element to s and keeps what a former use left in it, for the
+// capacity of its slices.
+func grow[T any](s []T) []T {
+	if len(s) < cap(s) {
+		return s[:len(s)+1]
+	}
+	var zero T
+	return append(s, zero)
+}
