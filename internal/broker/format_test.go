@@ -1,0 +1,136 @@
+package broker
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/brokerd/brokerd/internal/vfs"
+)
+
+const someID = "6foHn9NLQpiMAirIK7EG4A"
+
+func wanted(dirs ...string) Wanted { return Wanted{Dirs: dirs, NodeID: -1, Format: true} }
+
+func TestIdentifyFormatsWhatIsEmptyAndFindsItAgain(t *testing.T) {
+	f := vfs.NewMem()
+	first, err := Identify(f, wanted("/a", "/b"))
+	if err != nil || !first.Formatted || first.NodeID != 1 || len(first.Directories) != 2 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	again, err := Identify(f, wanted("/a", "/b", "/c"))
+	if err != nil || again.Formatted || again.ClusterID != first.ClusterID || again.Directories["/a"] != first.Directories["/a"] {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	if again.Directories["/c"].IsZero() {
+		t.Fatal("a new directory of a known node was not formatted")
+	}
+}
+
+func TestIdentifyRefuses(t *testing.T) {
+	formatted := func(f *vfs.Mem) {
+		if err := WriteMeta(f, "/a", Meta{ClusterID: someID, NodeID: 1, Directory: [16]byte{1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		want  Wanted
+		prep  func(*vfs.Mem)
+		err   error
+		texts []string
+	}{
+		{"foreign files", wanted("/a"), func(f *vfs.Mem) {
+			for _, name := range []string{"x", "y", "z", "zz"} {
+				if err := writeFile(f, "/a", name, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, ErrForeign, []string{"x, y, z and 1 more", "--data-dir"}},
+		{"another cluster", Wanted{Dirs: []string{"/a"}, ClusterID: "AAAAAAAAAAAAAAAAAAAAAA", NodeID: -1, Format: true}, formatted,
+			ErrIdentity, []string{someID, "AAAAAAAAAAAAAAAAAAAAAA", "the configuration"}},
+		{"another node", Wanted{Dirs: []string{"/a"}, NodeID: 2, Format: true}, formatted, ErrIdentity, []string{"node.id is 1", "says 2"}},
+		{"no formatting", Wanted{Dirs: []string{"/b"}, NodeID: 1}, formatted, ErrNotFormatted, []string{"brokerd storage format"}},
+		{"a copied directory", wanted("/a", "/b"), func(f *vfs.Mem) {
+			formatted(f)
+			if err := WriteMeta(f, "/b", Meta{ClusterID: someID, NodeID: 1, Directory: [16]byte{1}}); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, []string{"same directory.id"}},
+		{"a newer version", wanted("/a"), func(f *vfs.Mem) {
+			if err := writeFile(f, "/a", metaFile, []byte("version=2\n")); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, []string{"newer release"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := vfs.NewMem()
+			if err := f.MkdirAll("/a"); err != nil {
+				t.Fatal(err)
+			}
+			c.prep(f)
+			_, err := Identify(f, c.want)
+			if err == nil || c.err != nil && !errors.Is(err, c.err) {
+				t.Fatalf("got %v", err)
+			}
+			for _, text := range c.texts {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%q is not in %q", text, err)
+				}
+			}
+		})
+	}
+}
+
+func TestClusterIDs(t *testing.T) {
+	for range 100 {
+		if id := NewID(); CheckClusterID(id) != nil || strings.HasPrefix(id, "-") {
+			t.Fatalf("made %q", id)
+		}
+	}
+	for _, bad := range []string{"", "x", someID + "A"} {
+		if CheckClusterID(bad) == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
+}
+
+func TestMarkerIsTakenOnce(t *testing.T) {
+	f := vfs.NewMem()
+	if err := f.MkdirAll("/a"); err != nil {
+		t.Fatal(err)
+	}
+	want := marker{epoch: 42, boot: "b5f1"}
+	if err := leaveMarker(f, "/a", want); err != nil {
+		t.Fatal(err)
+	}
+	if got, clean, err := takeMarker(f, "/a"); got != want || !clean || err != nil {
+		t.Fatalf("%v, %v, %v", got, clean, err)
+	}
+	if _, clean, err := takeMarker(f, "/a"); clean || err != nil {
+		t.Fatalf("taken twice: %v, %v", clean, err)
+	}
+}
+
+func TestDamagedMarkerIsNone(t *testing.T) {
+	good := marker{epoch: 7, boot: "boot"}.encode()
+	for i := range good {
+		bad := append([]byte(nil), good...)
+		bad[i] ^= 0x10
+		if m, err := decodeMarker(bad); err == nil {
+			t.Errorf("byte %d flipped: decoded %v", i, m)
+		}
+		if _, err := decodeMarker(good[:i]); err == nil {
+			t.Errorf("cut at %d: decoded", i)
+		}
+	}
+}
+
+func FuzzMarker(f *testing.F) {
+	f.Add(marker{epoch: 7, boot: "boot"}.encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if m, err := decodeMarker(b); err == nil && string(m.encode()) != string(b) {
+			t.Fatalf("%x decodes to %v, which encodes to %x", b, m, m.encode())
+		}
+	})
+}
