@@ -1,79 +1,189 @@
 package controller
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/brokerd/brokerd/internal/catalog"
 	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
 )
 
-// ErrNotLeader says that another node is the controller, or none is.
-var ErrNotLeader = errors.New("this node is not the active controller")
-
-// ErrUnknownOutcome says that leadership was lost while a proposal was under
-// way: it may or may not have been committed.
-var ErrUnknownOutcome = errors.New("controller changed while the request was under way")
-
-// ErrBusy says that the proposer's queue is full.
-var ErrBusy = errors.New("controller queue is full")
-
 // Controller is this node's member of the metadata quorum.
-type Controller struct{ _ int }
+type Controller struct {
+	o           Options
+	fsm         *catalog.FSM
+	node        *raftNode // nil where a test brings its own consensus
+	consensus   Consensus
+	proposer    *proposer
+	applied     appliedWait
+	incarnation step.TopicID
+	started     time.Time
 
-// Committed is the outcome of Submit.
-type Committed struct {
-	Index   uint64
-	Results []meta.Result // one per command
-	Err     error         // ErrNotLeader, ErrUnknownOutcome, ErrBusy, context.DeadlineExceeded
+	active  atomic.Bool   // leading and caught up; set by the duties only
+	planNow chan struct{} // room for one
+	nudge   chan struct{} // room for one: followers should hear of the last commit
+	closing sync.Once
+	closeEr error
+
+	mu      sync.Mutex
+	leading *leadership // nil: another node leads, or none
+	life    life
+	changed chan struct{} // closed and replaced when leadership or life changes
+}
+
+// Open starts this node's member: raft runs from now on, everything else when
+// Run is called. It owns o.Stores, also when it fails.
+func Open(o Options) (*Controller, error) {
+	o.setDefaults()
+	if o.Directory.IsZero() || o.ClusterID == "" || o.Catalog == nil {
+		return nil, errors.Join(errors.New("controller needs a directory id, a cluster id and a catalog"), o.Stores.close())
+	}
+	fsm := catalog.NewFSM(o.Catalog)
+	node, err := openRaft(o, fsm)
+	if err != nil {
+		return nil, err
+	}
+	c := newController(o, fsm, node)
+	c.node = node
+	return c, nil
+}
+
+func newController(o Options, fsm *catalog.FSM, consensus Consensus) *Controller {
+	c := &Controller{
+		o: o, fsm: fsm, consensus: consensus, incarnation: newID(), started: time.Now(),
+		planNow: make(chan struct{}, 1), nudge: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	c.proposer = newProposer(consensus, c.active.Load, c.quiet)
+	return c
+}
+
+// Run works until ctx ends. After it Close ends raft itself.
+func (c *Controller) Run(ctx context.Context) error {
+	var parts sync.WaitGroup
+	for _, run := range []func(context.Context){c.proposer.run, c.runDuties, c.runLife, c.runNudge, c.runSnapshots} {
+		parts.Go(func() { run(ctx) })
+	}
+	parts.Wait()
+	c.applied.all()
+	return nil
+}
+
+// Close ends raft, its connections and its stores. Run must have ended.
+func (c *Controller) Close() error {
+	c.closing.Do(func() {
+		if c.node != nil {
+			c.closeEr = c.node.close()
+		}
+	})
+	if c.closeEr != nil {
+		return fmt.Errorf("close controller: %w", c.closeEr)
+	}
+	return nil
 }
 
 // Submit queues commands; done is called exactly once, on another goroutine,
-// when they are applied here, have failed, or deadline has passed. It must not
-// block. Commands of one Submit travel in one entry, in order.
+// when they are applied here, have failed, or deadline has passed (the zero time
+// is none): then they may be applied yet, or never. done must not block.
+// Commands of one Submit are applied in order and, up to 256 KiB, in one entry.
 func (c *Controller) Submit(cmds []meta.Command, deadline time.Time, done func(Committed)) {
-	panic("controller: under construction")
+	if c.o.Full != nil && c.o.Full() {
+		for _, cmd := range cmds {
+			if growsLog(cmd) {
+				c.proposer.refuse(fmt.Errorf("%w: %s is refused", ErrDiskFull, meta.KindName(cmd)), done)
+				return
+			}
+		}
+	}
+	c.proposer.submit(cmds, false, deadline, done)
 }
 
-// WhenApplied calls done once when every active broker has applied index, or
-// after limit: a topic that CreateTopics answered is listed by every broker.
-func (c *Controller) WhenApplied(index uint64, limit time.Duration, done func()) {
-	panic("controller: under construction")
+// growsLog says whether a full disk refuses a command: all but what frees space,
+// or without which partitions would stay without a leader.
+func growsLog(cmd meta.Command) bool {
+	switch cmd.(type) {
+	case meta.DeleteTopic, meta.PurgeTopic, meta.RegisterBroker, meta.SetBrokerState, meta.AlterPartition, meta.ReportFault:
+		return false
+	}
+	return true
 }
 
 // Leader names the node that is the active controller.
-func (c *Controller) Leader() (node int32, ok bool) { panic("controller: under construction") }
-
-// Placement is what PlaceReplicas may choose from.
-type Placement struct {
-	Partitions        int32
-	First             int32 // index of the first partition to place (CreatePartitions)
-	ReplicationFactor int16
-	Start             int // random start, chosen by the caller
+func (c *Controller) Leader() (node int32, ok bool) {
+	if c.active.Load() {
+		return c.o.Node, true
+	}
+	// This node may have won an election and not be ready: then nobody is.
+	return c.remoteLeader()
 }
 
-// PlaceReplicas spreads replicas evenly over the unfenced brokers, rack-aware,
-// round robin from a random start. meta.ErrReplicationFactor when there are too few.
-func PlaceReplicas(im *meta.Image, p Placement) ([][]int32, error) {
-	panic("controller: under construction")
+// Active reports whether this node is the active controller.
+func (c *Controller) Active() bool { return c.active.Load() }
+
+// signal wakes all who wait for leadership or this broker's life to change.
+func (c *Controller) signal() {
+	c.mu.Lock()
+	close(c.changed)
+	c.changed = make(chan struct{})
+	c.mu.Unlock()
 }
 
-// Quorum is the state of the raft group as this node knows it (DescribeQuorum).
-type Quorum struct {
-	Leader        int32
-	LeaderEpoch   int64
-	HighWatermark uint64
-	Voters        []QuorumMember
-	Observers     []QuorumMember
+// lastIndex is the end of this node's log.
+func (c *Controller) lastIndex() uint64 {
+	if c.node == nil {
+		return c.o.Catalog.Image().Index()
+	}
+	return c.node.r.LastIndex()
 }
 
-// QuorumMember is one member. LastFetch and LastCaughtUp are unix ms, -1 if unknown.
-type QuorumMember struct {
-	ID                      int32
-	Directory               [16]byte
-	LogEnd                  int64
-	LastFetch, LastCaughtUp int64
-	Endpoints               []meta.Endpoint
+// quiet is called when a batch has committed and nothing is queued. Raft tells
+// followers of a commit with the next entry only, or after CommitTimeout.
+func (c *Controller) quiet() {
+	if c.node != nil && c.node.alone() {
+		return
+	}
+	select {
+	case c.nudge <- struct{}{}:
+	default: // one is on its way, and comes after this commit too
+	}
 }
 
-// Quorum describes the group; ErrNotLeader on a node that does not lead.
-func (c *Controller) Quorum() (Quorum, error) { panic("controller: under construction") }
+func (c *Controller) runNudge(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.nudge:
+			if err := c.consensus.Barrier(ctx); err != nil {
+				c.o.Log.Debug("barrier after a commit", "error", err) // followers hear 50 ms later
+			}
+		}
+	}
+}
+
+// runSnapshots bounds what a restart must replay, in bytes; raft itself bounds
+// it in entries.
+func (c *Controller) runSnapshots(ctx context.Context) {
+	if c.node == nil {
+		return
+	}
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if c.fsm.Pending() < c.o.SnapshotBytes {
+				continue
+			}
+			if err := c.node.r.Snapshot().Error(); err != nil {
+				c.o.Log.Warn("metadata snapshot was not written, trying again", "error", err)
+			}
+		}
+	}
+}

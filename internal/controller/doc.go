@@ -1,2 +1,59 @@
-// Package controller is under construction.
+// Package controller is this node's member of the metadata quorum: raft and its
+// streams, the proposer, the duties of the active controller, and this broker's
+// own registration and heartbeats.
+//
+//	Submit ─► queue ─► proposer ─► Consensus (raft) ─► catalog.FSM ─► catalog.Store
+//	             4 MiB   1 entry at a time, ≤ 256 KiB       │
+//	done ◄───────────────── results per command ◄───────────┘
+//
+//	Terms ─► duties: Barrier, name the cluster, Plan(image, liveness, now) ─► Submit
+//	runLife: Register ─► AcceptRegistration ─► heartbeats ─► AcceptHeartbeat   (here, or over Remote)
+//	OpenRaftStream ─► CheckStream, Stream ─► streamLayer ─► raft's transport
+//
+// How a broker starts it:
+//
+//	stores, err := controller.OpenBolt(metadataDir, log)       // or OpenFS on a vfs.FS
+//	o := controller.Options{Node: …, Directory: …, ClusterID: …, Address: …,
+//		Catalog: catalog.NewStore(), Network: …, Stores: stores}
+//	err = o.BootstrapSelf()                  // a lone node: sole voter, unless it has state
+//	c, err := controller.Open(o)             // raft runs; o.Stores are c's
+//	go c.Run(ctx)                            // until ctx ends
+//	… storage recovers the logs …
+//	c.Register(meta.RegisterBroker{Dirs, Endpoints, Rack, Voter, BootID, CleanEpoch, Intact …})
+//	epoch, err := c.WaitRegistered(ctx)      // from now on the image may be acted on (D5)
+//	epoch, err = c.WaitActive(ctx)           // leaders are elected: ready
+//	…
+//	err = c.Leave(ctx)                       // controlled shutdown; then write the clean marker with epoch
+//	cancel(); c.Close()
+//
+// The several voters of a first creation are Options.Bootstrap on the one node
+// that may (lowest id, when all have answered); the others start without state.
+//
+// Invariants
+//
+//	C1  a command is proposed only by the active controller: it leads, and has
+//	    applied all that was committed before its term (Barrier).
+//	C2  done of a Submit is called once. ErrNotLeader and ErrBusy mean that
+//	    nothing was appended; ErrUnknownOutcome and a passed deadline that
+//	    nobody knows.
+//	C3  a raft stream is spoken only by the two servers that both ends named; a
+//	    server is a node with one disk (node.id@directory.id).
+//	C4  every connection that raft was handed is closed by Close.
+//	C5  sessions are soft state of one leadership: only Fenced and Active enter
+//	    the log. A broker is unfenced only after it has applied its registration.
+//	C6  the epoch of this broker is acted on only when its own image shows it.
+//	C7  the queue holds 4 MiB at most, one entry is 256 KiB unless a single
+//	    command is larger, one proposal is under way at a time.
+//
+// Goroutines of Run, all ended by its ctx: proposer, duties, life, nudge (the
+// empty Barrier that tells followers of a quiet commit), snapshots. Of Open,
+// ended by Close: raft's own, and the reader of its leadership notices.
+//
+// Locks: Controller.mu (leadership, liveness, life), proposer.mu (queue),
+// appliedWait.mu, streamLayer.mu. Each is held to touch memory only, and no two
+// at once.
+//
+// Tests: single_test.go (bolt, restarts), plan_test.go and placement_test.go
+// (tables), proposer_test.go (a scripted Consensus), quorum_test.go (three nodes
+// over sim.Net in a bubble), crash_test.go (kill at any point), bench_test.go.
 package controller

@@ -169,3 +169,6 @@ const (
 	MinLevel int16 = 1
 	MaxLevel int16 = 1
 )
+
+// DeletedCount counts what DeletedTopics visits.
+func (im *Image) DeletedCount() int { return im.deleted.len() }

@@ -1,0 +1,68 @@
+package controller
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	"go.etcd.io/bbolt"
+)
+
+// Stores is where raft keeps what it must not forget.
+type Stores struct {
+	Log       raft.LogStore
+	Stable    raft.StableStore // term and vote
+	Snapshots raft.SnapshotStore
+	Closer    io.Closer // of all three; may be nil
+}
+
+const (
+	logCacheEntries = 64 // times 256 KiB is the most memory it takes
+	keepSnapshots   = 2  // the last good one stays until the next is
+)
+
+// OpenBolt opens the stores of the product under dir: raft.db (log, term, vote)
+// and snapshots/. Every append, every vote is synced before it counts.
+func OpenBolt(dir string, l *slog.Logger) (Stores, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return Stores{}, fmt.Errorf("make metadata directory: %w", err)
+	}
+	path := filepath.Join(dir, "raft.db")
+	db, err := raftboltdb.New(raftboltdb.Options{
+		Path: path,
+		// Without the free list on disk a commit writes two pages less; the
+		// list is found again by one walk at the next open.
+		BoltOptions: &bbolt.Options{
+			NoFreelistSync: true,
+			FreelistType:   bbolt.FreelistMapType,
+			Timeout:        time.Second, // for a lock that another process holds
+		},
+	})
+	if err != nil {
+		return Stores{}, fmt.Errorf("open raft log %s: %w", path, err)
+	}
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(dir, keepSnapshots, newRaftLog(l))
+	if err != nil {
+		_ = db.Close() // the first error is what counts
+		return Stores{}, fmt.Errorf("open metadata snapshots: %w", err)
+	}
+	return Stores{Log: db, Stable: db, Snapshots: snapshots, Closer: db}, nil
+}
+
+// HasState reports whether the stores remember anything: then this server
+// belongs to a group already, and must not bootstrap one.
+func (s Stores) HasState() (bool, error) {
+	return raft.HasExistingState(s.Log, s.Stable, s.Snapshots)
+}
+
+func (s Stores) close() error {
+	if s.Closer == nil {
+		return nil
+	}
+	return s.Closer.Close()
+}

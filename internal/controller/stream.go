@@ -1,0 +1,208 @@
+package controller
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/brokerd/brokerd/internal/wire"
+)
+
+var errStreamClosed = errors.New("raft streams are closed")
+
+// maxStreamAnswer bounds the answer to an OpenRaftStream.
+const maxStreamAnswer = 64 << 10
+
+// streamLayer gives raft its connections. A raft stream is a connection that
+// OpenRaftStream opened: whoever dials says which server it wants, whoever is
+// dialled refuses a stream meant for another. It closes every connection that it
+// handed out, which raft's transport does not.
+type streamLayer struct {
+	self      Server
+	clusterID string
+	network   wire.Network
+	incoming  chan net.Conn // room for none: Accept takes them
+	closed    chan struct{}
+
+	mu   sync.Mutex
+	open map[*stream]struct{} // nil: closed
+}
+
+func newStreamLayer(o Options) *streamLayer {
+	return &streamLayer{
+		self: o.server(), clusterID: o.ClusterID, network: o.Network,
+		incoming: make(chan net.Conn), closed: make(chan struct{}), open: make(map[*stream]struct{}),
+	}
+}
+
+// stream is a connection that its layer can close.
+type stream struct {
+	net.Conn
+	layer *streamLayer
+	once  sync.Once
+	err   error
+}
+
+func (s *stream) Close() error {
+	s.once.Do(func() {
+		s.layer.mu.Lock()
+		delete(s.layer.open, s)
+		s.layer.mu.Unlock()
+		s.err = s.Conn.Close()
+	})
+	return s.err
+}
+
+func (l *streamLayer) track(conn net.Conn) (*stream, error) {
+	s := &stream{Conn: conn, layer: l}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		return nil, errStreamClosed
+	}
+	l.open[s] = struct{}{}
+	return s, nil
+}
+
+// Accept hands raft the next stream that a peer opened.
+func (l *streamLayer) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.incoming:
+		return conn, nil
+	case <-l.closed:
+		return nil, errStreamClosed
+	}
+}
+
+// Addr is what raft calls its own address.
+func (l *streamLayer) Addr() net.Addr { return streamAddr(l.self.raftAddress()) }
+
+type streamAddr string
+
+func (streamAddr) Network() string  { return "raft" }
+func (a streamAddr) String() string { return string(a) }
+
+// Close ends every stream.
+func (l *streamLayer) Close() error {
+	l.mu.Lock()
+	open := l.open
+	l.open = nil
+	l.mu.Unlock()
+	if open == nil {
+		return nil
+	}
+	close(l.closed)
+	var errs []error
+	for s := range open {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Dial opens a stream to the server that address names.
+func (l *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	hostPort, id, err := splitAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	if l.network == nil {
+		return nil, fmt.Errorf("open raft stream to %s: this node has no network", id)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	conn, err := l.network.Dial(ctx, hostPort)
+	if err != nil {
+		return nil, fmt.Errorf("open raft stream to %s: %w", id, err)
+	}
+	s, err := l.track(conn)
+	if err != nil {
+		_ = conn.Close() // nothing was sent
+		return nil, err
+	}
+	deadline, _ := ctx.Deadline()
+	_ = s.SetDeadline(deadline) // a connection that cannot time out fails at its first use
+	if err := l.ask(s, id); err != nil {
+		_ = s.Close() // the refusal is what counts
+		return nil, fmt.Errorf("open raft stream to %s at %s: %w", id, hostPort, err)
+	}
+	return s, s.SetDeadline(time.Time{})
+}
+
+// ask sends OpenRaftStream and reads its answer.
+func (l *streamLayer) ask(conn net.Conn, want string) error {
+	req := &wire.OpenRaftStreamRequest{ClusterID: l.clusterID, Wanted: want, Own: l.self.ID()}
+	if _, err := conn.Write(wire.AppendRequest(nil, req, 1, "brokerd-raft")); err != nil {
+		return err
+	}
+	var size [4]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return fmt.Errorf("no answer: %w", err)
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n < 5 || n > maxStreamAnswer {
+		return fmt.Errorf("answer of %d bytes", n)
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(conn, body); err != nil {
+		return fmt.Errorf("answer is cut off: %w", err)
+	}
+	var resp wire.OpenRaftStreamResponse
+	if err := wire.ReadResponse(body, 1, &resp); err != nil {
+		return err
+	}
+	if resp.ErrorCode != 0 {
+		return fmt.Errorf("refused with code %d: %s", resp.ErrorCode, resp.Message)
+	}
+	return nil
+}
+
+// CheckStream says why a stream must be refused: it is meant for another server,
+// or comes from another cluster. The text is fit for the one who dials.
+func (c *Controller) CheckStream(req *wire.OpenRaftStreamRequest) error {
+	self := c.node.self.ID()
+	switch {
+	case subtle.ConstantTimeCompare([]byte(req.ClusterID), []byte(c.o.ClusterID)) == 0:
+		return fmt.Errorf("%w: this node belongs to cluster %s, not %s", ErrWrongServer, c.o.ClusterID, req.ClusterID)
+	case req.Wanted != self:
+		return fmt.Errorf("%w: this is %s, not %s", ErrWrongServer, self, req.Wanted)
+	}
+	if _, _, err := ParseServerID(req.Own); err != nil {
+		return fmt.Errorf("%w: the caller calls itself %q", ErrWrongServer, req.Own)
+	}
+	return nil
+}
+
+// ErrWrongServer says that a raft stream is meant for another server.
+var ErrWrongServer = errors.New("raft stream is meant for another server")
+
+// Stream makes conn, on which OpenRaftStream was answered, a raft stream. It
+// owns conn from then on and returns at once.
+func (c *Controller) Stream(conn net.Conn, req *wire.OpenRaftStreamRequest) error {
+	if err := c.CheckStream(req); err != nil {
+		_ = conn.Close() // the refusal is what counts
+		return err
+	}
+	return c.node.stream.accept(conn)
+}
+
+func (l *streamLayer) accept(conn net.Conn) error {
+	s, err := l.track(conn)
+	if err != nil {
+		_ = conn.Close() // the layer is closed: nobody will read
+		return err
+	}
+	select {
+	case l.incoming <- s:
+		return nil
+	case <-l.closed:
+		return errors.Join(errStreamClosed, s.Close())
+	}
+}
