@@ -1,6 +1,9 @@
 package meta
 
-import "maps"
+import (
+	"maps"
+	"strings"
+)
 
 // The settings that the image itself acts on.
 const (
@@ -23,7 +26,7 @@ func (c AlterConfig) apply(e *Editor) Result {
 	if !c.Replace {
 		maps.Copy(next, e.config(c.Resource))
 	}
-	for _, k := range sorted(c.Set) {
+	for _, k := range sorted(c.Set, strings.Compare) {
 		if v := c.Set[k]; v != nil {
 			next[k] = *v
 		} else {

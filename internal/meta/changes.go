@@ -2,7 +2,6 @@ package meta
 
 import (
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/brokerd/brokerd/internal/step"
@@ -71,9 +70,7 @@ func takeAll[K comparable](set map[K]struct{}, less func(a, b K) int) []K {
 	if len(set) == 0 {
 		return nil
 	}
-	keys := unordered(set, make([]K, 0, len(set)))
-	slices.SortFunc(keys, less)
-	return keys
+	return sorted(set, less)
 }
 
 func comparePartitions(a, b step.PartitionID) int {

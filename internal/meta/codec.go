@@ -3,6 +3,7 @@ package meta
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/brokerd/brokerd/internal/step"
 )
@@ -288,7 +289,7 @@ func putInt32s(b []byte, list []int32) []byte {
 
 func putStrings(b []byte, m map[string]string) []byte {
 	b = putUint(b, uint64(len(m)))
-	for _, k := range sorted(m) {
+	for _, k := range sorted(m, strings.Compare) {
 		b = putString(putString(b, k), m[k])
 	}
 	return b

@@ -1,5 +1,7 @@
 package meta
 
+import "strings"
+
 // The bodies of the commands, version 1 of each. encode and decode of a kind
 // stand together: they are one format.
 
@@ -37,7 +39,7 @@ func decodeCreatePartitions(_ uint8, d *decoder) Command {
 func (c AlterConfig) encode(b []byte) []byte {
 	b = putString(append(b, byte(c.Resource.Type)), c.Resource.Name)
 	b = putUint(b, uint64(len(c.Set)))
-	for _, k := range sorted(c.Set) {
+	for _, k := range sorted(c.Set, strings.Compare) {
 		b = putString(b, k)
 		v := c.Set[k]
 		b = putBool(b, v != nil)

@@ -34,7 +34,7 @@ func (m *shardMap[K, V]) keys(less func(a, b K) int) []K {
 	}
 	all := make([]K, 0, m.n)
 	for _, part := range m.parts {
-		all = unordered(part, all)
+		all = append(all, sorted(part, less)...)
 	}
 	slices.SortFunc(all, less)
 	return all
