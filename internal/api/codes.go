@@ -67,6 +67,8 @@ var codes = []struct {
 	{controller.ErrUnknownOutcome, kerr.RequestTimedOut},
 	{controller.ErrBusy, kerr.RequestTimedOut},
 	{context.DeadlineExceeded, kerr.RequestTimedOut},
+	{controller.ErrDiskFull, kerr.KafkaStorageError},
+	{controller.ErrWrongServer, kerr.InvalidRequest},
 
 	{replica.ErrNotLeader, kerr.NotLeaderForPartition},
 	{replica.ErrUnknownPartition, kerr.UnknownTopicOrPartition},

@@ -49,7 +49,7 @@ type Endpoint struct {
 
 // Table lists every API of the broker.
 func Table(d Deps) []Endpoint {
-	topics, configs, cluster := &topicsAPI{d}, &configsAPI{d}, &clusterAPI{d}
+	topics, configs, cluster, own := &topicsAPI{d}, &configsAPI{d}, &clusterAPI{d}, &ownAPI{d}
 	meta := newMetadata(d, onController(d, topics.create))
 
 	table := []Endpoint{
@@ -57,22 +57,25 @@ func Table(d Deps) []Endpoint {
 		{Key: 1, Min: 4, Max: 18, ReadsOn: true, Serve: newFetch(d).serve},
 		{Key: 2, Min: 0, Max: 11, Serve: offsetsAPI{d}.list},
 		{Key: 3, Min: 0, Max: 13, Serve: meta.serve, Closed: meta.closed},
-		{Key: apiVersionsKey, Min: 0, Max: 5},
+		{Key: apiVersionsKey, Min: 0, Max: 5}, // made of this table, below
 		{Key: createTopicsKey, Min: 0, Max: 7, Where: Controller, Serve: topics.create},
+		{Key: 20, Min: 0, Max: 6, Where: Controller, Serve: topics.delete},
 		{Key: 21, Min: 0, Max: 2, Serve: recordsAPI{d}.serve},
 		{Key: 22, Min: 0, Max: 5, Serve: newInitProducer(d).serve},
 		{Key: 23, Min: 0, Max: 4, Serve: offsetsAPI{d}.epochs},
-		{Key: 61, Min: 0, Max: 0, Serve: producersAPI{d}.serve},
-		{Key: 20, Min: 0, Max: 6, Where: Controller, Serve: topics.delete},
 		{Key: 32, Min: 0, Max: 4, Serve: configs.describe},
 		{Key: 33, Min: 0, Max: 2, Where: Controller, Serve: configs.alter},
+		{Key: 35, Min: 0, Max: 5, Serve: cluster.logDirs},
 		{Key: 37, Min: 0, Max: 3, Where: Controller, Serve: topics.grow},
 		{Key: 44, Min: 0, Max: 1, Where: Controller, Serve: configs.incremental},
 		{Key: 46, Min: 0, Max: 0, Serve: cluster.reassignments},
 		{Key: 55, Min: 0, Max: 2, Where: Controller, Serve: cluster.quorum},
 		{Key: 60, Min: 0, Max: 2, Serve: cluster.describe},
+		{Key: 61, Min: 0, Max: 0, Serve: producersAPI{d}.serve},
 		{Key: 74, Min: 0, Max: 1, Serve: configs.list},
 		{Key: 75, Min: 0, Max: 0, Serve: meta.describePartitions},
+		{Key: wire.KeyDescribeReplicas, Min: 0, Max: 0, Hidden: true, Serve: own.replicas},
+		{Key: wire.KeyOpenRaftStream, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: own.raftStream},
 	}
 	for i := range table {
 		if table[i].Key == apiVersionsKey {

@@ -20,7 +20,7 @@ import (
 //	                   lag_records:int64 lag_ms:int64 ] ] ]
 //
 // Strings and arrays are compact, tagged fields end every structure.
-const KeyDescribeReplicas = 10000
+const KeyDescribeReplicas int16 = 10000
 
 // ReplicaState says what a replica counts for.
 type ReplicaState int8
@@ -211,37 +211,3 @@ func (b *ownReader) partition() (p DescribeReplicasResponsePartition) {
 	b.tags()
 	return p
 }
-
-// ownReader reads our own messages: it believes no count beyond the bytes there are.
-type ownReader struct{ kbin.Reader }
-
-// count reads the length of an array whose elements take at least min bytes.
-func (b *ownReader) count(min int) int {
-	n, _ := b.nullableCount(min)
-	return n
-}
-
-func (b *ownReader) nullableCount(min int) (n int, null bool) {
-	n = int(b.CompactArrayLen())
-	if n > len(b.Src)/min {
-		b.fail()
-		return 0, false
-	}
-	return max(n, 0), n < 0
-}
-
-// tags walks the tagged fields after a structure; none is known yet.
-func (b *ownReader) tags() {
-	if !b.Ok() {
-		return
-	}
-	rest, err := skipTags(b.Src)
-	if err != nil {
-		b.fail()
-		return
-	}
-	b.Src = rest
-}
-
-// fail makes everything from here on an error.
-func (b *ownReader) fail() { b.Span(len(b.Src) + 1) }

@@ -56,9 +56,9 @@ func (r *OpenRaftStreamRequest) AppendTo(b []byte) []byte {
 }
 
 func (r *OpenRaftStreamRequest) ReadFrom(b []byte) error {
-	k := kbin.Reader{Src: b}
+	k := ownReader{kbin.Reader{Src: b}}
 	r.ClusterID, r.Wanted, r.Own = k.CompactString(), k.CompactString(), k.CompactString()
-	kmsg.ReadTags(&k)
+	k.tags()
 	return k.Complete()
 }
 
@@ -76,9 +76,9 @@ func (r *OpenRaftStreamResponse) AppendTo(b []byte) []byte {
 }
 
 func (r *OpenRaftStreamResponse) ReadFrom(b []byte) error {
-	k := kbin.Reader{Src: b}
+	k := ownReader{kbin.Reader{Src: b}}
 	r.ErrorCode, r.Message = k.Int16(), k.CompactString()
-	kmsg.ReadTags(&k)
+	k.tags()
 	return k.Complete()
 }
 
@@ -99,9 +99,9 @@ func AppendRequest(b []byte, req kmsg.Request, correlation int32, clientID strin
 
 // ReadResponse reads a flexible response behind its length: header v1, body.
 func ReadResponse(b []byte, correlation int32, resp kmsg.Response) error {
-	k := kbin.Reader{Src: b}
+	k := ownReader{kbin.Reader{Src: b}}
 	got := k.Int32()
-	kmsg.ReadTags(&k)
+	k.tags()
 	if err := k.Complete(); err != nil || got != correlation {
 		return fmt.Errorf("answer to request %d instead of %d", got, correlation)
 	}
