@@ -441,14 +441,17 @@ func (f *fetchCall) unref() {
 	}
 }
 
-// maxPooledParts keeps an odd huge request from staying in the pool.
-const maxPooledParts = 4096
+// These keep an odd huge request from staying in the pool.
+const (
+	maxPooledParts  = 4096
+	maxPooledTopics = 256
+)
 
 func (f *fetchCall) recycle() {
-	if cap(f.parts) > maxPooledParts {
+	if cap(f.parts) > maxPooledParts || cap(f.req.Topics) > maxPooledTopics {
 		return
 	}
-	clear(f.parts[:cap(f.parts)])
+	clear(f.parts) // what is beyond has been cleared before
 	f.parts = f.parts[:0]
 	clear(f.req.Topics[:cap(f.req.Topics)])
 	clear(f.req.ForgottenTopics[:cap(f.req.ForgottenTopics)])

@@ -37,7 +37,11 @@ func (f *fetchCall) answer() wire.Answer {
 		e.int16(dataCode(f.err))
 		e.int32(f.sessionID)
 	}
-	f.topics(&e)
+	if f.err == nil {
+		f.topics(&e)
+	} else {
+		e.arrayLen(0)
+	}
 	if flexible {
 		f.endpoints(&e)
 	}
@@ -64,10 +68,6 @@ func (f *fetchCall) choose() {
 		if p.include && p.size > 0 && p.inSession != nil {
 			f.session.rotate(p.inSession)
 		}
-	}
-	if f.err != nil {
-		f.letGo()
-		f.parts = f.parts[:0]
 	}
 }
 

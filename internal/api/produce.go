@@ -304,10 +304,10 @@ const maxPooledBatches = 1024
 
 // recycle forgets what aliases the request, so that its buffer is not held.
 func (p *produceCall) recycle() {
-	if cap(p.batches) > maxPooledBatches {
+	if cap(p.batches) > maxPooledBatches || cap(p.req.Topics) > maxPooledTopics {
 		return
 	}
-	clear(p.batches[:cap(p.batches)])
+	clear(p.batches) // what is beyond has been cleared before
 	p.batches = p.batches[:0]
 	clear(p.req.Topics[:cap(p.req.Topics)])
 	p.req.TransactionID = nil

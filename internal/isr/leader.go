@@ -86,6 +86,15 @@ func (l *Leader) NowDurable(now step.Instant, end int64, out *Effects) {
 	l.checkOffsets(out)
 }
 
+// SetFsync changes what counts as our own copy: the topic's durability was
+// altered. A watermark that the weaker rule raised is not taken back.
+func (l *Leader) SetFsync(now step.Instant, fsync bool, out *Effects) {
+	if l.cfg.Fsync != fsync {
+		l.cfg.Fsync = fsync
+		l.advance(now, out)
+	}
+}
+
 // Altered brings the controller's record as it came out of the local image. A
 // record of another leader epoch needs another Leader, not this call.
 func (l *Leader) Altered(now step.Instant, rec Record, out *Effects) {

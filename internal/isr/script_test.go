@@ -114,6 +114,8 @@ func (s *script) run(line string) []string {
 		s.l.Alive(s.now, int32(a.num("from", 0)))
 	case "tick":
 		s.l.Tick(s.now, &e)
+	case "setting":
+		s.l.SetFsync(s.now, a["durability"] != "isr", &e)
 	case "record":
 		s.configure(a)
 		s.l.Altered(s.now, s.rec, &e)

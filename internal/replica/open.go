@@ -23,6 +23,9 @@ func (m *Manager) Partition(t *meta.Topic, i int32) (*Partition, error) {
 	default:
 		<-p.opened // the first user is at it: one store.Log, one fence
 	}
+	if p.openErr == nil && p.unsettled.Load() {
+		p.settle()
+	}
 	return p, p.openErr
 }
 
@@ -48,7 +51,8 @@ func (m *Manager) openPartition(t *meta.Topic, i int32) (*Partition, error) {
 	}
 	slot := h.slot(i)
 	p := &Partition{
-		id: step.PartitionID{Topic: t.ID, Index: i}, topic: t.Name, m: m, opened: make(chan struct{}),
+		id: step.PartitionID{Topic: t.ID, Index: i}, topic: t.Name, m: m,
+		opened: make(chan struct{}), left: make(chan struct{}),
 	}
 	p.state.Store(&state{err: ErrNotLeader, epoch: -1})
 	if !slot.CompareAndSwap(nil, p) {

@@ -23,6 +23,9 @@ type Partition struct {
 	// opened is closed when the log is open, or openErr says why not.
 	opened  chan struct{}
 	openErr error
+	left    chan struct{} // closed once the files are given up
+
+	unsettled atomic.Bool // it could not take its role, for a reason that may pass
 
 	// state is what the append and read paths look at without a lock.
 	state atomic.Pointer[state]

@@ -94,8 +94,13 @@ func (m *Manager) reconcileTopic(im *meta.Image, h *hosted) {
 	for _, p := range h.opened() {
 		<-p.opened
 		if p.openErr == nil {
-			p.ask(m.wanted(im, p.id))
+			w := m.wanted(im, p.id)
+			p.ask(w)
 			p.settle()
+			if w.gone {
+				<-p.left
+				h.slot(p.id.Index).Store(nil) // it may come back
+			}
 		}
 	}
 	m.reconfigureCold(im, t, h)
@@ -137,19 +142,31 @@ func (p *Partition) settle() {
 		have, w := p.have, p.want
 		p.mu.Unlock()
 
-		p.become(have, w)
+		err := p.become(have, w)
 
 		p.mu.Lock()
-		p.have, p.settling = w, false
+		p.settling = false
+		if err == nil {
+			p.have = w
+		}
 		p.mu.Unlock()
+		if err == nil {
+			p.unsettled.Store(false)
+			continue
+		}
+		if !p.unsettled.Swap(true) {
+			p.m.log.Error("partition cannot take its role; the next request tries again",
+				"topic", p.topic, "partition", p.id.Index, "epoch", w.rec.LeaderEpoch, "leader", w.leader, "err", err)
+		}
+		return
 	}
 }
 
 // become makes the partition what w says.
-func (p *Partition) become(have, w want) {
+func (p *Partition) become(have, w want) error {
 	if w.gone {
 		p.leave(have)
-		return
+		return nil
 	}
 	if have.conf != w.conf {
 		p.log.SetConfig(storageConfig(w.conf))
@@ -157,24 +174,22 @@ func (p *Partition) become(have, w want) {
 	newEpoch := have.index == 0 || w.rec.LeaderEpoch > have.rec.LeaderEpoch
 	switch {
 	case w.leader == p.m.self && newEpoch:
-		p.lead(w)
+		return p.lead(w)
 	case w.leader == p.m.self:
 		p.altered(w)
 	case newEpoch:
-		p.follow(w)
+		return p.follow(w)
 	}
+	return nil
 }
 
 // lead begins a leadership. The epoch and where it starts are durable before
 // anything is served under it.
-func (p *Partition) lead(w want) {
+func (p *Partition) lead(w want) error {
 	p.resign(ErrNotLeader)
-	_, err := p.log.Lead(w.rec.LeaderEpoch)
-	if err != nil {
-		p.m.log.Error("partition cannot be led", "topic", p.topic, "partition", p.id.Index,
-			"epoch", w.rec.LeaderEpoch, "err", err)
+	if _, err := p.log.Lead(w.rec.LeaderEpoch); err != nil {
 		p.state.Store(&state{err: err, epoch: w.rec.LeaderEpoch, conf: w.conf})
-		return
+		return err
 	}
 	var out woken
 	p.mu.Lock()
@@ -188,6 +203,7 @@ func (p *Partition) lead(w want) {
 	p.takeLocked(&out)
 	p.mu.Unlock()
 	p.tell(&out)
+	return nil
 }
 
 // altered brings a change within the epoch: the ISR, the settings, the brokers.
@@ -199,7 +215,9 @@ func (p *Partition) altered(w want) {
 		return // fenced for another reason; only a new epoch helps
 	}
 	p.eff = isr.Effects{}
-	p.leader.Altered(p.m.now(), w.rec, &p.eff)
+	now := p.m.now()
+	p.leader.SetFsync(now, p.log.Durability() == storage.Fsync, &p.eff)
+	p.leader.Altered(now, w.rec, &p.eff)
 	p.publishLocked(w)
 	p.takeLocked(&out)
 	p.mu.Unlock()
@@ -215,16 +233,16 @@ func (p *Partition) publishLocked(w want) {
 }
 
 // follow ends a leadership, or begins as a follower.
-func (p *Partition) follow(w want) {
+func (p *Partition) follow(w want) error {
 	p.resign(ErrNotLeader)
-	if _, err := p.log.Fence(w.rec.LeaderEpoch); err != nil {
-		p.m.log.Error("partition cannot be fenced", "topic", p.topic, "partition", p.id.Index, "err", err)
-	}
 	p.state.Store(&state{err: ErrNotLeader, epoch: w.rec.LeaderEpoch, conf: w.conf})
+	_, err := p.log.Fence(w.rec.LeaderEpoch)
+	return err
 }
 
 // leave answers who waits and gives the files up.
 func (p *Partition) leave(have want) {
+	defer close(p.left)
 	p.resign(ErrUnknownPartition)
 	delay := p.m.deleteDelay(have.conf)
 	if err := p.log.Delete(delay); err != nil {

@@ -13,6 +13,10 @@ import (
 // not know is renamed, never deleted (D11).
 func (m *Manager) adopt(im *meta.Image) {
 	for _, f := range m.store.Found() {
+		if _, ok := im.Deleted(f.ID.Topic); ok {
+			m.deleteCold(&hosted{id: f.ID.Topic, name: f.Topic}, f.ID.Index) // deleted while we were away
+			continue
+		}
 		t, ok := im.Topic(f.ID.Topic)
 		if ok {
 			rec, exists := t.Partition(f.ID.Index)
@@ -64,6 +68,7 @@ func (m *Manager) remove(h *hosted) {
 		if p.openErr == nil {
 			p.ask(want{index: p.m.catalog.Image().Index(), gone: true})
 			p.settle()
+			<-p.left // another goroutine may be at it
 		}
 	}
 	for _, i := range h.cold() {
@@ -104,13 +109,17 @@ func (h *hosted) cold() []int32 {
 	return out
 }
 
-// eachOpen visits every open partition.
+// eachOpen visits every open partition; one that is just being opened is left
+// out. It does not wait: the flusher calls it.
 func (m *Manager) eachOpen(visit func(*Partition)) {
 	for _, h := range m.topics.all() {
 		for _, p := range h.opened() {
-			<-p.opened
-			if p.openErr == nil {
-				visit(p)
+			select {
+			case <-p.opened:
+				if p.openErr == nil {
+					visit(p)
+				}
+			default:
 			}
 		}
 	}

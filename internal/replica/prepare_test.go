@@ -1,0 +1,107 @@
+package replica
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/conf"
+	"github.com/brokerd/brokerd/internal/record"
+)
+
+func plainTopic() conf.Topic {
+	return conf.Topic{
+		CompressionType: "producer", MaxMessageBytes: 1 << 20,
+		TimestampBeforeMax: math.MaxInt64, TimestampAfterMax: time.Hour,
+	}
+}
+
+func TestPrepareRefuses(t *testing.T) {
+	now := time.UnixMilli(1_000_000_000_000)
+	nowMs := func() int64 { return now.UnixMilli() }
+	build := func(s record.Spec, rs ...record.Record) record.Batch {
+		b, err := record.Build(s, rs...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	at := func(d time.Duration) record.Record {
+		return record.Record{Timestamp: now.Add(d).UnixMilli(), Key: []byte("k"), Value: []byte("v")}
+	}
+	keyless := at(0)
+	keyless.Key = nil
+	flipped := build(record.Spec{}, at(0))
+	flipped[len(flipped)-1] ^= 1
+	control, err := record.BuildMarker(nil, 1, 0, 0, record.Marker{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		batch  []byte
+		zstd   bool
+		change func(*conf.Topic)
+		want   error
+		faults int
+	}{
+		{name: "plain", batch: build(record.Spec{}, at(0))},
+		{name: "nothing", batch: nil, want: ErrInvalidRecord},
+		{name: "half", batch: build(record.Spec{}, at(0))[:65], want: record.ErrIncomplete},
+		{name: "two batches", batch: append(append([]byte{}, build(record.Spec{}, at(0))...), build(record.Spec{}, at(0))...), want: ErrInvalidRecord},
+		{name: "flipped bit", batch: flipped, want: record.ErrCorrupt},
+		{name: "control", batch: control, want: ErrInvalidRecord},
+		{name: "transactional", batch: build(record.Spec{Transactional: true, Producer: &record.Producer{ID: 1}}, at(0)), want: ErrNoTransactions},
+		{name: "too large", batch: build(record.Spec{}, at(0)), change: func(c *conf.Topic) { c.MaxMessageBytes = 60 }, want: ErrBatchTooLarge},
+		{name: "zstd from an old client", batch: build(record.Spec{Codec: record.Zstd}, at(0)), want: record.ErrCodec},
+		{name: "zstd", zstd: true, batch: build(record.Spec{Codec: record.Zstd}, at(0))},
+		{name: "too new", batch: build(record.Spec{}, at(0), at(2*time.Hour), at(3*time.Hour)), want: ErrInvalidTimestamp, faults: 2},
+		{name: "too new, but the broker sets the time", batch: build(record.Spec{}, at(2*time.Hour)), change: func(c *conf.Topic) { c.LogAppendTime = true }},
+		{name: "old", batch: build(record.Spec{}, at(-1000*time.Hour))},
+		{name: "too old", batch: build(record.Spec{}, at(0), at(-2*time.Hour)), change: func(c *conf.Topic) { c.TimestampBeforeMax = time.Hour }, want: ErrInvalidTimestamp, faults: 1},
+		{name: "no key", batch: build(record.Spec{}, keyless)},
+		{name: "no key, compacted", batch: build(record.Spec{Codec: record.Gzip}, at(0), keyless), change: func(c *conf.Topic) { c.CleanupCompact = true }, want: ErrInvalidRecord, faults: 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			topic := plainTopic()
+			if c.change != nil {
+				c.change(&topic)
+			}
+			_, release, err := prepare(c.batch, AppendOptions{Zstd: c.zstd}, &topic, nowMs)
+			if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Fatalf("%v, want %v", err, c.want)
+			}
+			if release != nil {
+				t.Error("a buffer for nothing")
+			}
+			if e, ok := errors.AsType[*BatchError](err); ok && len(e.Records) != c.faults {
+				t.Errorf("faults %v", e.Records)
+			}
+		})
+	}
+}
+
+func TestPrepareRecompresses(t *testing.T) {
+	topic := plainTopic()
+	for _, name := range []string{"gzip", "snappy", "lz4", "zstd", "uncompressed"} {
+		for from := record.None; from <= record.Zstd; from++ {
+			topic.CompressionType = name
+			b := batch(t, 20, record.Spec{Codec: from})
+			out, release, err := prepare(b, AppendOptions{Zstd: true}, &topic, func() int64 { return time.Now().UnixMilli() })
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, _, _ := codecOf(&topic)
+			if out.Codec() != want || out.Verify() != nil || out.Count() != 20 {
+				t.Errorf("%s from %v: %v, %v", name, from, out.Codec(), out.Verify())
+			}
+			if (release == nil) != (from == want) {
+				t.Errorf("%s from %v: release %v", name, from, release != nil)
+			}
+			if release != nil {
+				release()
+			}
+		}
+	}
+}
