@@ -1,0 +1,416 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/record"
+	"github.com/brokerd/brokerd/internal/vfs"
+)
+
+// Append writes batches as the leader of epoch: it assigns offsets, patches
+// base offset and leader epoch in place, checks producer sequences. batches are
+// one or more whole v2 batches whose CRC and shape the caller has verified.
+// With several, the first that is refused ends the append, and so does one that
+// is a duplicate: Appended says how many were taken. The caller goes on with
+// the rest.
+func (l *Log) Append(epoch int32, batches []byte) (Appended, error) {
+	return l.append(epoch, batches, fromClient)
+}
+
+// AppendMarker writes the control batch that ends a transaction. strict asks
+// for TV2's rule: its epoch must be above the producer's; the same epoch without
+// an open transaction means it was applied before, and is a Duplicate.
+func (l *Log) AppendMarker(epoch int32, batch []byte, strict bool) (Appended, error) {
+	if strict {
+		return l.append(epoch, batch, fromStrictCoordinator)
+	}
+	return l.append(epoch, batch, fromClient)
+}
+
+// Replicate writes batches as a follower: offsets are kept and must rise.
+func (l *Log) Replicate(epoch int32, batches []byte) (Appended, error) {
+	return l.append(epoch, batches, fromLeader)
+}
+
+type origin uint8
+
+const (
+	fromClient origin = iota
+	fromStrictCoordinator
+	fromLeader
+)
+
+func (l *Log) append(epoch int32, batches []byte, from origin) (Appended, error) {
+	now := time.Now()
+	if err := l.dir.room(now); err != nil {
+		return Appended{}, err
+	}
+	l.writeMu.Lock()
+	a := appender{l: l, t: l.tail, c: l.config.Load(), now: now, epoch: epoch, from: from}
+	a.out.AppendTime = noTimestamp
+	if a.c.LogAppendTime && from == fromClient {
+		a.out.AppendTime = now.UnixMilli()
+	}
+	err := l.writable(epoch)
+	if err == nil {
+		err = a.run(batches)
+	}
+	v := l.view.Load()
+	l.writeMu.Unlock()
+	if a.wrote {
+		l.afterAppend(v, a.c, a.rolled)
+	}
+	a.out.Start = v.Start
+	return a.out, err
+}
+
+// writable is the fence: only the leader of the newest epoch, or who follows it, writes.
+func (l *Log) writable(epoch int32) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	if v := l.view.Load(); epoch != v.Epoch {
+		return fmt.Errorf("append of epoch %d to %s, which is at epoch %d: %w", epoch, *l.name.Load(), v.Epoch, ErrFenced)
+	}
+	if l.closing {
+		return ErrClosed
+	}
+	if l.cutting {
+		return fmt.Errorf("%s is being truncated: %w", *l.name.Load(), ErrFenced)
+	}
+	return nil
+}
+
+// afterAppend tells who must know, holding nothing.
+func (l *Log) afterAppend(v *view, c *Config, rolled bool) {
+	if c.Durability == Fsync || rolled || c.FlushMessages > 0 && v.End-v.Durable >= c.FlushMessages {
+		l.dir.flusher.mark(l)
+	}
+	l.dir.keeper.touch(l, v)
+	if v.pos >= aheadFrom {
+		v.segs[len(v.segs)-1].allocateAhead(v.pos)
+	}
+}
+
+// appender is one append: it plans on a copy of the tail, writes as much as one
+// segment takes in one call, and makes the copy the tail.
+type appender struct {
+	l     *Log
+	t     tail
+	c     *Config
+	now   time.Time
+	epoch int32
+	from  origin
+
+	group   []byte // planned, not yet written
+	size    int64  // bytes of group that were planned
+	planned int
+	out     Appended
+	first   bool
+	wrote   bool
+	rolled  bool
+}
+
+func (a *appender) run(batches []byte) error {
+	a.group = batches
+	for rest := batches; len(rest) > 0; {
+		b, after, err := record.Next(rest)
+		if err == nil {
+			err = a.plan(b)
+		}
+		if err == errEnough {
+			break
+		}
+		if err != nil {
+			if failed := a.flush(); failed != nil {
+				return failed
+			}
+			return err
+		}
+		rest = after
+	}
+	return a.flush()
+}
+
+// errEnough ends an append before a batch that needs no writing.
+var errEnough = errors.New("enough")
+
+// plan takes one batch into the group.
+func (a *appender) plan(b record.Batch) error {
+	if int64(len(b)) > min(a.c.SegmentBytes, maxRelative) {
+		return fmt.Errorf("batch of %d bytes, segment.bytes is %d: %w", len(b), a.c.SegmentBytes, ErrTooLarge)
+	}
+	if err := a.offsets(b); err != nil {
+		return err
+	}
+	if a.t.seg == nil || a.rollDue(b) {
+		if err := a.roll(); err != nil {
+			return err
+		}
+	}
+	if err := a.producer(b); err != nil {
+		return err
+	}
+	a.note(b)
+	return nil
+}
+
+// offsets gives a client's batch its place, or checks that a leader's batch has one.
+func (a *appender) offsets(b record.Batch) error {
+	if a.from != fromLeader {
+		b.SetBaseOffset(a.t.end)
+		b.SetLeaderEpoch(a.epoch)
+		if a.out.AppendTime != noTimestamp {
+			b.SetLogAppendTime(a.out.AppendTime)
+		}
+	} else {
+		if b.BaseOffset() < a.t.end {
+			return fmt.Errorf("batch at offset %d, the log ends at %d: %w", b.BaseOffset(), a.t.end, ErrOutOfRange)
+		}
+		if e := b.LeaderEpoch(); e > a.epoch || e < latestEpoch(a.t.epochs) {
+			return fmt.Errorf("batch of epoch %d after epoch %d, leader has %d: %w", e, latestEpoch(a.t.epochs), a.epoch, ErrFenced)
+		}
+	}
+	return nil
+}
+
+// producer checks and advances the state of the batch's producer.
+func (a *appender) producer(b record.Batch) error {
+	id := b.ProducerID()
+	if id < 0 {
+		return nil
+	}
+	if b.Control() {
+		return a.marker(b)
+	}
+	if p := a.l.producers.m[id]; p != nil && a.from != fromLeader {
+		if s, ok := p.find(b); ok {
+			if a.out.Batches > 0 || a.planned > 0 {
+				return errEnough
+			}
+			a.out = Appended{Base: s.last - int64(s.delta), Next: s.last + 1, AppendTime: noTimestamp, Duplicate: true, Batches: 1}
+			if a.c.LogAppendTime {
+				a.out.AppendTime = s.time
+			}
+			return errEnough
+		}
+		if err := p.check(b); err != nil {
+			return err
+		}
+	}
+	a.t.txns = a.l.producers.data(b, a.t.txns)
+	return nil
+}
+
+// data advances a producer by a data batch and gives the open transactions after it.
+func (ps *producers) data(b record.Batch, txns []txn) []txn {
+	p := ps.touch(b.ProducerID())
+	begins := b.Transactional() && p.txnStart < 0
+	p.advance(b)
+	if begins {
+		return beginTxn(txns, p.id, b.BaseOffset())
+	}
+	return txns
+}
+
+func (a *appender) marker(b record.Batch) error {
+	m, err := b.Marker()
+	if err != nil {
+		return nil // a control batch of another kind changes no producer
+	}
+	if a.from != fromLeader {
+		p := a.l.producers.m[b.ProducerID()]
+		if p == nil {
+			fresh := newProducer(b.ProducerID())
+			p = &fresh
+		}
+		done, err := p.checkMarker(b, m.CoordinatorEpoch, a.from == fromStrictCoordinator)
+		if err != nil {
+			return err
+		}
+		if done {
+			if a.planned == 0 && a.out.Batches == 0 {
+				a.out = Appended{Base: a.t.end, Next: a.t.end, AppendTime: noTimestamp, Duplicate: true, Batches: 1}
+			}
+			return errEnough
+		}
+	}
+	a.t.mark(&a.l.producers, b, m, a.l.view.Load().HighWatermark)
+	return nil
+}
+
+// mark takes a transaction marker into producer state, transactions and aborted index.
+func (t *tail) mark(ps *producers, b record.Batch, m record.Marker, hw int64) {
+	p := ps.touch(b.ProducerID())
+	if p.txnStart >= 0 {
+		if !m.Commit {
+			t.aborted = append(t.aborted, record.Aborted{ProducerID: p.id, First: p.txnStart, Last: b.BaseOffset(),
+				LastStable: stableWithout(t.txns, p.id, b.BaseOffset())})
+		}
+		t.txns = endTxn(t.txns, p.id, b.BaseOffset(), hw)
+	}
+	p.mark(b, m.CoordinatorEpoch)
+}
+
+// note takes the batch into index, places and sums of the planned tail.
+func (a *appender) note(b record.Batch) {
+	if a.out.Batches+a.planned == 0 {
+		a.out.Base = b.BaseOffset()
+	}
+	a.t.note(b, a.c.IndexIntervalBytes, a.l.view.Load().HighWatermark)
+	a.size += int64(len(b))
+	a.planned++
+}
+
+// note adds one batch at the end of the active segment. Recovery uses it too.
+func (t *tail) note(b record.Batch, interval, hw int64) {
+	t.noteHead(head{b, int64(len(b))}, interval, hw)
+}
+
+func (t *tail) noteHead(b head, interval, hw int64) {
+	if e := b.LeaderEpoch(); e > latestEpoch(t.epochs) {
+		t.epochs = assignEpoch(t.epochs, e, b.BaseOffset())
+	}
+	if t.pos == 0 {
+		t.first = b.BaseTimestamp()
+	}
+	if m := b.MaxTimestamp(); m > t.top {
+		t.summary = summary{m, b.LastOffset()}
+	}
+	if t.since > interval {
+		t.index = append(t.index, newIndexEntry(b.LastOffset()-t.seg.base, t.pos, t.topOffset-t.seg.base, t.top))
+		if t.top > t.newest {
+			t.times++
+			t.newest = t.top
+		}
+		t.since = 0
+	}
+	t.places = addPlace(t.places, place{b.BaseOffset(), b.NextOffset(), t.pos}, hw)
+	t.digest = addDigest(t.digest, b.Batch)
+	t.since += b.size
+	t.pos += b.size
+	t.end = b.NextOffset()
+}
+
+// flush writes what was planned by one call and makes it the end of the log.
+func (a *appender) flush() error {
+	if a.planned == 0 {
+		return nil
+	}
+	if err := a.l.write(a.group[:a.size], a.l.tail.pos, a.t.seg); err != nil {
+		a.l.producers.revert()
+		return err
+	}
+	a.l.tail = a.t
+	a.l.producers.keep()
+	a.l.publishTailLocked()
+	a.out.Next = a.t.end
+	a.out.Batches += a.planned
+	a.group, a.size, a.planned, a.wrote = a.group[a.size:], 0, 0, true
+	return nil
+}
+
+// write puts p at pos of the active segment and notes the file as dirty. A write
+// that fails leaves the log as it was, or the directory is given up (S3).
+func (l *Log) write(p []byte, pos int64, s *segment) error {
+	h, err := l.store.files.get(s, vfs.Write)
+	if err != nil {
+		return l.dir.fail(fmt.Errorf("open %s: %w", s.path(logSuffix), err))
+	}
+	defer h.release()
+	_, err = h.WriteAt(p, pos)
+	if err == nil {
+		l.noteDirty(s, h)
+		return nil
+	}
+	err = fmt.Errorf("write %s: %w", s.path(logSuffix), err)
+	l.noteDirty(s, h) // the cut is to be synced
+	if cut := h.Truncate(pos); cut != nil {
+		return l.dir.fail(errors.Join(err, cut))
+	}
+	if isFull(err) {
+		l.dir.full.Store(true)
+		return errors.Join(ErrDiskFull, err)
+	}
+	return l.dir.fail(err)
+}
+
+// rollDue tells whether b belongs into a new segment.
+func (a *appender) rollDue(b record.Batch) bool {
+	t, c := &a.t, a.c
+	if t.pos == 0 {
+		return false
+	}
+	switch {
+	case t.pos+int64(len(b)) > min(c.SegmentBytes, maxRelative):
+		return true
+	case b.LastOffset()-t.seg.base > maxRelative:
+		return true
+	case c.SegmentIndexBytes > 0 && (int64(len(t.index)) >= c.SegmentIndexBytes/offsetEntryBytes ||
+		int64(t.times) >= c.SegmentIndexBytes/timeEntryBytes-1):
+		return true
+	}
+	return c.SegmentAge > 0 && t.age(b.MaxTimestamp(), a.now) > c.SegmentAge-t.jitter
+}
+
+// age is how long the segment has waited to be rolled: by its records' times as
+// Kafka does, by the clock where they have none.
+func (t *tail) age(top int64, now time.Time) time.Duration {
+	if t.first >= 0 {
+		return time.Duration(top-t.first) * time.Millisecond
+	}
+	return now.Sub(t.created)
+}
+
+func rollJitter(c *Config) time.Duration {
+	if limit := min(c.SegmentJitter, c.SegmentAge); limit > 0 {
+		return time.Duration(rand.Int64N(int64(limit)))
+	}
+	return 0
+}
+
+// roll writes what was planned, seals the active segment and starts the next at
+// the end of the log.
+func (a *appender) roll() error {
+	if err := a.flush(); err != nil {
+		return err
+	}
+	if err := a.l.rollLocked(a.now); err != nil {
+		return err
+	}
+	a.t, a.rolled = a.l.tail, true
+	return nil
+}
+
+// rollLocked starts a new active segment. No sync happens here: the flusher does it.
+func (l *Log) rollLocked(now time.Time) error {
+	t := l.tail
+	s := &segment{log: l, base: t.end}
+	if err := l.createSegment(s); err != nil {
+		return err
+	}
+	if old := t.seg; old != nil {
+		old.size, old.summary, old.digest, old.aborted = t.pos, t.summary, t.digest, t.aborted
+		old.index.Store(&memIndex{t.index})
+		old.space.seal(old, t.pos)
+		t.sealed += t.pos
+	}
+	t.startSegment(s, now, l.config.Load())
+	l.tail = t
+	next := new(view)
+	for {
+		old := l.view.Load()
+		*next = *old
+		next.segs = append(next.segs[:len(next.segs):len(next.segs)], s)
+		next.pos, next.index, next.places, next.summary, next.aborted = 0, nil, nil, t.summary, nil
+		if l.view.CompareAndSwap(old, next) {
+			break
+		}
+	}
+	l.candidate = nil
+	l.captureLocked()
+	return nil
+}

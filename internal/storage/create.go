@@ -1,0 +1,155 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"syscall"
+
+	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/vfs"
+)
+
+// createSegment makes the segment's file, and the log's directory with it when
+// it is the first. Nothing is synced: the flusher does that before anything in
+// it counts. It runs under writeMu.
+func (l *Log) createSegment(s *segment) error {
+	dirty := entriesDirty{own: true}
+	if l.tail.seg == nil {
+		fresh, metadata, err := l.createDir()
+		if err != nil {
+			return l.dir.broken(fmt.Errorf("create %s: %w", l.path(), err))
+		}
+		dirty.parent, dirty.metadata = fresh, metadata
+	}
+	h, err := l.createFile(s)
+	if err != nil {
+		if dirty.metadata != nil {
+			_ = dirty.metadata.Close() // nothing counts on it yet
+		}
+		return l.dir.broken(fmt.Errorf("create %s: %w", s.path(logSuffix), err))
+	}
+	defer h.release()
+	l.noteDirty(s, h)
+	l.syncMu.Lock()
+	defer l.syncMu.Unlock()
+	l.entries.own = true
+	l.entries.parent = l.entries.parent || dirty.parent
+	if dirty.metadata != nil {
+		l.entries.metadata = dirty.metadata
+	}
+	return nil
+}
+
+// createFile makes an empty file. One that is left over has nothing that counts.
+func (l *Log) createFile(s *segment) (*handle, error) {
+	h, err := l.store.files.get(s, vfs.Create)
+	if err != nil {
+		return nil, err
+	}
+	size, err := h.Size()
+	if err == nil && size > 0 {
+		err = h.Truncate(0)
+	}
+	if err != nil {
+		h.release()
+		l.store.files.drop(s)
+		return nil, err
+	}
+	return h, nil
+}
+
+// createDir makes the log's directory and partition.metadata, if they are not
+// there. Another partition's directory of that name is set aside.
+func (l *Log) createDir() (fresh bool, metadata vfs.File, err error) {
+	fsys, file := l.dir.fs, path.Join(l.path(), metadataName)
+	have, err := readWhole(fsys, file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, nil, err
+	}
+	if have != nil {
+		id, err := parseMetadata(have)
+		if err == nil && id == l.id.Topic {
+			return true, nil, nil
+		}
+		if err := l.dir.setAside(*l.name.Load()); err != nil {
+			return false, nil, err
+		}
+	}
+	if err := fsys.MkdirAll(l.path()); err != nil {
+		return false, nil, err
+	}
+	f, err := fsys.Open(file, vfs.Create)
+	if err != nil {
+		return false, nil, err
+	}
+	if _, err = f.WriteAt(metadataFile(l.id.Topic), 0); err != nil {
+		_ = f.Close() // the write's error is the cause
+		return false, nil, err
+	}
+	return true, f, nil
+}
+
+// broken sorts an error of a file operation that changed nothing: a full disk
+// passes, anything else ends the directory.
+func (d *logDir) broken(err error) error {
+	if isFull(err) {
+		d.full.Store(true)
+		return errors.Join(ErrDiskFull, err)
+	}
+	return d.fail(err)
+}
+
+// setAside renames a directory that belongs to nobody we know (D11).
+func (d *logDir) setAside(name string) error {
+	topic, index, ok := parseDirName(name)
+	if !ok {
+		return fmt.Errorf("%q is not a partition's directory", name)
+	}
+	to := parkedName(topic, index, parkedStray)
+	if err := d.fs.Rename(path.Join(d.path, name), path.Join(d.path, to)); err != nil {
+		return err
+	}
+	d.logger.Warn("directory set aside; nothing deletes it, look at it and remove it yourself", "dir", d.path, "was", name, "now", to)
+	return nil
+}
+
+// metadataFile is Kafka's partition.metadata.
+func metadataFile(id step.TopicID) []byte {
+	return fmt.Appendf(nil, "version: 0\ntopic_id: %s", id)
+}
+
+// parseMetadata reads partition.metadata: lines of "key: value".
+func parseMetadata(p []byte) (id step.TopicID, err error) {
+	version := -1
+	for line := range bytes.Lines(p) {
+		key, value, ok := bytes.Cut(bytes.TrimSpace(line), []byte(": "))
+		if !ok {
+			continue
+		}
+		switch string(key) {
+		case "version":
+			if version, err = strconv.Atoi(string(value)); err != nil {
+				return id, fmt.Errorf("%s: version %q: %w", metadataName, value, errBadFrame)
+			}
+		case "topic_id":
+			if id, err = step.ParseTopicID(string(value)); err != nil {
+				return id, fmt.Errorf("%s: %w", metadataName, errors.Join(errBadFrame, err))
+			}
+		}
+	}
+	if version > 0 {
+		return id, &NewerError{What: metadataName, Version: uint32(version), Known: 0}
+	}
+	if version < 0 || id.IsZero() {
+		return id, fmt.Errorf("%s: %w", metadataName, errBadFrame)
+	}
+	return id, nil
+}
+
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}

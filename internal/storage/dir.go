@@ -1,0 +1,129 @@
+package storage
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/vfs"
+)
+
+// logDir is one of log.dirs: what its logs share.
+type logDir struct {
+	path    string
+	store   *Store
+	fs      vfs.FS
+	logger  *slog.Logger
+	journal *journal
+	flusher *flusher
+	keeper  *keeper
+
+	failed atomic.Pointer[dirError]
+	full   atomic.Bool  // short of space: appends are refused (S8)
+	asked  atomic.Int64 // when space was asked for last, unix ns
+	free   atomic.Int64
+	total  atomic.Int64
+	ahead  atomic.Int64 // bytes that segments hold ahead of their ends
+	logs   int          // for the choice of a directory; under Store.mu
+}
+
+// dirError is why a directory was given up.
+type dirError struct{ err error }
+
+func (e *dirError) Error() string   { return ErrDirFailed.Error() + ": " + e.err.Error() }
+func (e *dirError) Unwrap() []error { return []error{ErrDirFailed, e.err} }
+
+// failure is nil while the directory works.
+func (d *logDir) failure() error {
+	if e := d.failed.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// fail gives the directory up for good (S3): nothing of it is written, read or
+// acknowledged again by this process. It gives the error that stuck.
+func (d *logDir) fail(err error) error {
+	e := &dirError{err}
+	if !d.failed.CompareAndSwap(nil, e) {
+		return d.failed.Load()
+	}
+	d.logger.Error("log directory has failed and is offline until a restart; check the disk, then restart the broker",
+		"dir", d.path, "err", err)
+	if tell := d.store.options.DirFailed; tell != nil {
+		d.store.background.run(func() { tell(d.path, err) })
+	}
+	return e
+}
+
+// Free space is asked for at most once a second, and only by who appends (S8).
+const (
+	askEvery    = time.Second
+	leastFree   = 64 << 20
+	mostReserve = 1 << 30
+	aheadShare  = 20 // one part in so many of the free space may be held ahead
+)
+
+// room refuses appends while the directory is short of space.
+func (d *logDir) room(now time.Time) error {
+	last := d.asked.Load()
+	if n := now.UnixNano(); (n-last >= int64(askEvery) || n < last) && d.asked.CompareAndSwap(last, n) {
+		d.ask()
+	}
+	if d.full.Load() {
+		return fmt.Errorf("%s: %d bytes are free: %w", d.path, d.free.Load(), ErrDiskFull)
+	}
+	return nil
+}
+
+// ask looks at the free space. An error leaves things as they are.
+func (d *logDir) ask() {
+	free, err := d.fs.Free(d.path)
+	if err != nil {
+		d.logger.Warn("free space is unknown", "dir", d.path, "err", err)
+		return
+	}
+	d.free.Store(free)
+	if s, ok := d.fs.(vfs.Sizer); ok {
+		if total, err := s.Total(d.path); err == nil {
+			d.total.Store(total)
+		}
+	}
+	full := free < max(leastFree, min(mostReserve, d.total.Load()/100))
+	if d.full.Swap(full) != full {
+		if full {
+			d.logger.Error("log directory is short of space: produce is refused until some is freed", "dir", d.path, "free", free)
+		} else {
+			d.logger.Info("log directory has space again", "dir", d.path, "free", free)
+		}
+	}
+}
+
+// DirState is one log directory. Err is set once it has failed.
+type DirState struct {
+	Path        string
+	Free, Total int64
+	Full        bool
+	Err         error
+	Logs        []*Log
+}
+
+// Dirs tells the state of every log directory.
+func (s *Store) Dirs() []DirState {
+	out := make([]DirState, len(s.dirs))
+	for i, d := range s.dirs {
+		d.ask()
+		out[i] = DirState{Path: d.path, Free: d.free.Load(), Total: d.total.Load(), Full: d.full.Load(), Err: d.failure()}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.logs {
+		for i, d := range s.dirs {
+			if l.dir == d {
+				out[i].Logs = append(out[i].Logs, l)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,10 @@
+package storage
+
+// mutations switch single safety rules off, so that tests can prove that they
+// would notice. Only tests of this package set them.
+var mutations struct {
+	ackBeforeSync   bool // durable ends are told before the sync
+	noDirectorySync bool // new files count without their directory entries
+	checkpointAhead bool // the checkpoint names a point that is not durable
+	endBeforeSync   bool // recovery reports its end before it has synced it
+}

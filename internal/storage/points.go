@@ -1,0 +1,332 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/brokerd/brokerd/internal/record"
+	"github.com/brokerd/brokerd/internal/vfs"
+)
+
+// point is a moment of a log, captured by the writer, that a checkpoint may name
+// once all of it is durable.
+type point struct {
+	mark
+	seg       *segment
+	truncates int64
+	index     []indexEntry
+	epochs    []epochStart
+	aborted   []record.Aborted
+	producers []byte // state file; nil: there are none, and were none
+	bytes     int64
+}
+
+// written is what the small files of a log hold, under its gate.
+type written struct {
+	epochs      []epochStart
+	producersAt int64 // log offset of the producer state file, -1: there is none
+	index       fileOf
+	aborted     fileOf
+}
+
+// fileOf is how much of a segment's cache file was written.
+type fileOf struct {
+	seg        *segment
+	size       int // .index, or entries of .txnindex
+	timesBytes int // .timeindex
+}
+
+// captureLocked makes the tail the candidate for the next checkpoint.
+func (l *Log) captureLocked() {
+	t, v := &l.tail, l.view.Load()
+	p := &point{seg: t.seg, truncates: l.truncates, index: t.index, epochs: t.epochs, aborted: t.aborted, bytes: v.bytes}
+	p.mark = mark{id: l.id, topic: l.topic, epoch: latestEpoch(t.epochs), end: t.end, segment: t.end,
+		summary: t.summary, digest: t.digest, aborted: int32(len(t.aborted)), pos: t.pos, since: t.since}
+	if t.seg != nil {
+		p.segment = t.seg.base
+	}
+	if len(l.producers.m) > 0 || l.hadProducers {
+		l.hadProducers = true
+		p.producers = producersFile(t.end, &l.producers, t.txns)
+		p.mark.producers = true
+	}
+	l.candidate = p
+}
+
+// checkpoint names a durable point for each of these logs: small files first,
+// then the journal. clean says that the logs are closed after it.
+func (d *logDir) checkpoint(logs []*Log, clean bool) error {
+	var ready []*point
+	var gated []*Log
+	defer func() {
+		for _, l := range gated {
+			l.files.leave()
+		}
+	}()
+	for _, l := range d.capture(logs, clean) {
+		l.files.enter()
+		gated = append(gated, l)
+		if p := l.stillTrue(); p != nil {
+			p.clean = clean
+			ready = append(ready, p)
+		} else {
+			ready = append(ready, nil)
+		}
+	}
+	var files []smallFile
+	var entries []byte
+	for i, l := range gated {
+		if p := ready[i]; p != nil {
+			files = l.smallFiles(files, p)
+			l.writeIndexes(p)
+		}
+	}
+	if err := d.replaceFiles(files); err != nil {
+		return d.sort(err)
+	}
+	for i, l := range gated {
+		if p := ready[i]; p != nil {
+			l.noteFiles(p)
+			entries = l.entriesOf(entries, p)
+		}
+	}
+	if err := d.journal.write(entries); err != nil {
+		return d.sort(err)
+	}
+	for i, l := range gated {
+		if p := ready[i]; p != nil {
+			l.pointAt.Store(p.bytes)
+		}
+	}
+	return nil
+}
+
+// sort gives the directory up where an error came from a sync.
+func (d *logDir) sort(err error) error {
+	if s := (*syncError)(nil); errors.As(err, &s) {
+		return d.fail(err)
+	}
+	return err
+}
+
+// capture takes points and waits until they are durable. A log of durability
+// isr is captured when it rolls, and named when the flusher has come by.
+func (d *logDir) capture(logs []*Log, clean bool) (ready []*Log) {
+	ends := make([]int64, len(logs))
+	for i, l := range logs {
+		l.writeMu.Lock()
+		if clean || l.Durability() == Fsync {
+			l.captureLocked()
+			d.flusher.mark(l)
+		}
+		ends[i] = -1
+		if l.candidate != nil {
+			ends[i] = l.candidate.end
+		}
+		l.writeMu.Unlock()
+	}
+	for i, l := range logs {
+		switch {
+		case ends[i] < 0:
+		case mutations.checkpointAhead:
+			ready = append(ready, l)
+		case clean || l.Durability() == Fsync:
+			if d.flusher.await(l, ends[i]) {
+				ready = append(ready, l)
+			}
+		case l.view.Load().Durable >= ends[i]:
+			ready = append(ready, l)
+		default:
+			d.keeper.touch(l, l.view.Load())
+		}
+	}
+	return ready
+}
+
+// stillTrue gives the candidate unless a truncation came between. It runs under the gate.
+func (l *Log) stillTrue() *point {
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
+	p := l.candidate
+	v := l.view.Load()
+	if p == nil || p.truncates != l.truncates || p.end > v.Durable && !mutations.checkpointAhead {
+		return nil
+	}
+	if l.state.Load() != nil || p.seg == nil && v.Start == 0 {
+		return nil
+	}
+	l.candidate = nil
+	p.start = v.Start
+	p.hw = max(min(v.HighWatermark, p.end), v.Start)
+	p.end = max(p.end, v.Start)
+	return p
+}
+
+// smallFile is a file to be replaced durably.
+type smallFile struct {
+	path string
+	data []byte
+}
+
+// smallFiles adds the files that must be true before the point counts.
+func (l *Log) smallFiles(files []smallFile, p *point) []smallFile {
+	if !l.hasFiles() {
+		return files
+	}
+	if !slices.Equal(p.epochs, l.written.epochs) {
+		files = append(files, smallFile{path.Join(l.path(), epochsName), epochsFile(p.epochs)})
+	}
+	if p.producers != nil && l.written.producersAt != p.end {
+		files = append(files, smallFile{path.Join(l.path(), producersName), p.producers})
+	}
+	for _, s := range l.freshlySealed(p) {
+		if len(s.aborted) > 0 && !l.written.aborted.has(s, len(s.aborted)) {
+			files = append(files, smallFile{s.path(abortedSuffix), abortedFile(s.aborted)})
+		}
+	}
+	if len(p.aborted) > 0 && !l.written.aborted.has(p.seg, len(p.aborted)) {
+		files = append(files, smallFile{p.seg.path(abortedSuffix), abortedFile(p.aborted)})
+	}
+	return files
+}
+
+func (f fileOf) has(s *segment, size int) bool { return f.seg == s && f.size == size }
+
+// noteFiles remembers what smallFiles wrote.
+func (l *Log) noteFiles(p *point) {
+	l.written.epochs = p.epochs
+	if p.producers != nil {
+		l.written.producersAt = p.end
+	}
+	if len(p.aborted) > 0 {
+		l.written.aborted = fileOf{seg: p.seg, size: len(p.aborted)}
+	}
+}
+
+// freshlySealed lists sealed segments below the point that the journal does not know.
+func (l *Log) freshlySealed(p *point) (out []*segment) {
+	known := l.dir.journal.get(l.id)
+	for _, s := range l.view.Load().segs {
+		if s.base >= p.segment {
+			break
+		}
+		if known == nil || !slices.ContainsFunc(known.sealed, func(m sealedMark) bool { return m == s.sealedMark() }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// entriesOf adds the journal entries of a point.
+func (l *Log) entriesOf(entries []byte, p *point) []byte {
+	for _, s := range l.freshlySealed(p) {
+		entries = appendSealed(entries, l.id, s.sealedMark())
+	}
+	return appendPoint(entries, &p.mark)
+}
+
+// replaceFiles replaces small files durably, all of them by one syncfs if there are many.
+func (d *logDir) replaceFiles(files []smallFile) error {
+	if len(files) >= syncAllFrom {
+		if err := d.replaceAll(files); !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+	}
+	for _, f := range files {
+		if err := replaceFile(d.fs, f.path, f.data); err != nil {
+			return fmt.Errorf("write %s: %w", f.path, err)
+		}
+	}
+	dirs := make([]string, len(files))
+	for i, f := range files {
+		dirs[i] = path.Dir(f.path)
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		if err := d.fs.SyncDir(dir); err != nil {
+			return &syncError{fmt.Errorf("sync %s: %w", dir, err)}
+		}
+	}
+	return nil
+}
+
+func (d *logDir) replaceAll(files []smallFile) error {
+	for _, f := range files {
+		if err := overwrite(d.fs, f.path+tempSuffix, f.data, 0); err != nil {
+			return fmt.Errorf("write %s: %w", f.path, err)
+		}
+	}
+	if err := d.syncAll(); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := d.fs.Rename(f.path+tempSuffix, f.path); err != nil {
+			return fmt.Errorf("write %s: %w", f.path, err)
+		}
+	}
+	return d.syncAll()
+}
+
+func (d *logDir) syncAll() error {
+	err := d.fs.SyncAll(d.path)
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return &syncError{fmt.Errorf("sync all of %s: %w", d.path, err)}
+}
+
+// overwrite puts data behind the first keep bytes of a file, without a sync.
+func overwrite(fsys vfs.FS, name string, data []byte, keep int64) error {
+	f, err := fsys.Open(name, vfs.Create)
+	if err != nil {
+		return err
+	}
+	if err = f.Truncate(keep); err == nil {
+		_, err = f.WriteAt(data, keep)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// writeIndexes brings the index files up to the point: caches, never synced. An
+// error costs only that they are made again.
+func (l *Log) writeIndexes(p *point) {
+	if !l.hasFiles() {
+		return
+	}
+	for _, s := range l.view.Load().segs {
+		if m := s.index.Load(); m != nil && s.base < p.segment {
+			if l.writeIndex(s, m.entries, &s.summary) == nil {
+				s.index.Store(nil)
+			}
+		}
+	}
+	if p.seg != nil {
+		_ = l.writeIndex(p.seg, p.index, nil) // see above
+	}
+}
+
+// writeIndex writes .index and .timeindex of a segment from where they end.
+func (l *Log) writeIndex(s *segment, entries []indexEntry, end *summary) error {
+	w := &l.written.index
+	if w.seg != s {
+		*w = fileOf{seg: s}
+	}
+	offsets, times := indexFile(entries), timeIndexFile(s.base, entries, end)
+	if w.size > len(offsets) || w.timesBytes > len(times) {
+		*w = fileOf{seg: s}
+	}
+	if len(offsets) > w.size || w.size == 0 {
+		if err := overwrite(l.dir.fs, s.path(indexSuffix), offsets[w.size:], int64(w.size)); err != nil {
+			return err
+		}
+	}
+	if len(times) > w.timesBytes || w.timesBytes == 0 {
+		if err := overwrite(l.dir.fs, s.path(timeIndexSuffix), times[w.timesBytes:], int64(w.timesBytes)); err != nil {
+			return err
+		}
+	}
+	w.size, w.timesBytes = len(offsets), len(times)
+	return nil
+}

@@ -1,0 +1,357 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"sync"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/record"
+	"github.com/brokerd/brokerd/internal/vfs"
+)
+
+// above scans every segment from the point on and cuts at the first bad batch.
+func (r *recovery) above() error {
+	if r.state != nil && r.t.end >= r.state.end {
+		r.useState()
+	}
+	for i := 0; i < len(r.bases); i++ {
+		base := r.bases[i]
+		if r.m != nil && base < r.m.segment {
+			continue
+		}
+		if r.t.seg == nil || r.t.seg.base != base {
+			if base != r.t.end {
+				if r.m == nil && r.t.seg == nil {
+					r.t.end = base
+				} else { // the segment before lost its end
+					r.removeFrom(i)
+					break
+				}
+			}
+			r.next(base)
+		}
+		bad, err := r.scan(r.t.seg)
+		if err != nil {
+			return err
+		}
+		if bad {
+			r.removeFrom(i + 1)
+			break
+		}
+	}
+	return r.finishProducers()
+}
+
+// next seals the segment in hand and starts the one at base.
+func (r *recovery) next(base int64) {
+	if s := r.t.seg; s != nil {
+		r.t.sealInto(s)
+		r.segs = append(r.segs, s)
+	}
+	r.t.startSegment(&segment{log: r.l, base: base}, time.Now(), r.l.config.Load())
+}
+
+// sealInto makes s a sealed segment with what the tail knows of it.
+func (t *tail) sealInto(s *segment) {
+	s.size, s.summary, s.digest, s.aborted = t.pos, t.summary, t.digest, t.aborted
+	s.index.Store(&memIndex{t.index})
+	t.sealed += t.pos
+}
+
+func (r *recovery) removeFrom(i int) {
+	for _, base := range r.bases[i:] {
+		r.l.dir.logger.Info("segment behind a torn tail removed", "dir", r.l.path(), "segment", base)
+		r.remove(base)
+	}
+	r.bases = r.bases[:i]
+}
+
+// windowBytes is how much is read at once. A larger batch gets a buffer of its own.
+const windowBytes = 1 << 20
+
+var windows = sync.Pool{New: func() any { return new([windowBytes]byte) }}
+
+// scan reads s from the tail's position to its end. bad: it was cut before that.
+func (r *recovery) scan(s *segment) (bad bool, err error) {
+	h, err := r.l.store.files.get(s, vfs.Write)
+	if err != nil {
+		return false, fmt.Errorf("open %s: %w", s.path(logSuffix), err)
+	}
+	defer h.release()
+	size, err := h.Size()
+	if err != nil {
+		return false, fmt.Errorf("size of %s: %w", s.path(logSuffix), err)
+	}
+	if size > r.t.pos || r.m == nil || s.base != r.m.segment {
+		r.scanned = append(r.scanned, s)
+	}
+	r.bytes += size - r.t.pos
+	window := windows.Get().(*[windowBytes]byte)
+	defer windows.Put(window)
+	cause := r.batches(h, size, window[:])
+	if err := (*readError)(nil); errors.As(cause, &err) {
+		return false, fmt.Errorf("read %s: %w", s.path(logSuffix), err)
+	}
+	if cause == nil {
+		if r.m != nil && r.m.clean {
+			return false, nil
+		}
+		return false, h.Truncate(r.t.pos) // a crash leaves what was reserved ahead
+	}
+	r.l.dir.logger.Info("torn tail cut", "segment", s.path(logSuffix), "at", r.t.pos, "bytes", size-r.t.pos, "because", cause)
+	r.changed = true
+	if err := h.Truncate(r.t.pos); err != nil {
+		return true, fmt.Errorf("cut %s: %w", s.path(logSuffix), err)
+	}
+	return true, nil
+}
+
+// readError is trouble of the disk, which is no torn tail.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }
+
+// batches takes batch after batch up to size; the error says what ended it.
+func (r *recovery) batches(h *handle, size int64, window []byte) error {
+	var have []byte
+	at := r.t.pos // of have in the file
+	for r.t.pos < size {
+		b, _, err := record.Next(have[r.t.pos-at:])
+		if errors.Is(err, record.ErrIncomplete) && at+int64(len(have)) < size {
+			into := window
+			if n, err := record.Size(have[r.t.pos-at:]); err == nil && n > int64(len(window)) {
+				if n > size-r.t.pos {
+					return fmt.Errorf("batch of %d bytes, %d are there", n, size-r.t.pos)
+				}
+				into = make([]byte, n)
+			}
+			at = r.t.pos
+			n, err := h.ReadAt(into[:min(int64(len(into)), size-at)], at)
+			if n == 0 || err != nil && !errors.Is(err, io.EOF) {
+				return &readError{err}
+			}
+			have = into[:n]
+			continue
+		}
+		if err == nil {
+			err = r.check(b)
+		}
+		if err != nil {
+			return err
+		}
+		r.take(b)
+	}
+	return nil
+}
+
+// check says whether a batch may stand at the end of the log (S5).
+func (r *recovery) check(b record.Batch) error {
+	if err := b.VerifyStored(); err != nil {
+		return err
+	}
+	if b.BaseOffset() < r.t.end {
+		return fmt.Errorf("offset %d after %d", b.BaseOffset(), r.t.end)
+	}
+	if b.LastOffset()-r.t.seg.base > maxRelative {
+		return fmt.Errorf("offset %d is too far from the segment's base", b.LastOffset())
+	}
+	for len(r.later) > 0 && r.later[0].start <= b.BaseOffset() {
+		r.t.epochs, r.later = assignEpoch(r.t.epochs, r.later[0].epoch, r.later[0].start), r.later[1:]
+	}
+	if e := b.LeaderEpoch(); e < latestEpoch(r.t.epochs) {
+		return fmt.Errorf("epoch %d after %d", e, latestEpoch(r.t.epochs))
+	}
+	return nil
+}
+
+// take makes a batch part of the log.
+func (r *recovery) take(b record.Batch) {
+	if id := b.ProducerID(); id >= 0 {
+		switch {
+		case r.state != nil && b.BaseOffset() < r.state.end:
+			r.control = r.control || b.Control()
+		default:
+			r.l.replay(&r.t, b)
+		}
+	}
+	r.t.note(b, r.l.config.Load().IndexIntervalBytes, 0)
+	if r.state != nil && r.t.end >= r.state.end {
+		r.useState()
+	}
+}
+
+// replay takes a batch's producer into account as the append did.
+func (l *Log) replay(t *tail, b record.Batch) {
+	l.hadProducers = true
+	if !b.Control() {
+		t.txns = l.producers.data(b, t.txns)
+	} else if m, err := b.Marker(); err == nil {
+		t.mark(&l.producers, b, m, 0)
+	}
+	l.producers.keep()
+}
+
+// useState takes the state file over at the offset up to which it is true.
+func (r *recovery) useState() {
+	r.l.producers, r.t.txns = r.state.ps, r.state.txns
+	r.l.written.producersAt = r.state.end
+	r.state = nil
+}
+
+// finishProducers makes up for a state file that did not fit: it was of a later
+// point than the journal's, and lies above the end, or hides an aborted transaction.
+func (r *recovery) finishProducers() error {
+	if r.state != nil && r.t.end >= r.state.end {
+		r.useState()
+	}
+	if r.state == nil && !r.control {
+		return nil
+	}
+	r.state = nil
+	return r.rewalk()
+}
+
+// rewalk derives producers, aborted transactions and epochs from the whole log
+// up to the tail. It reads headers, and markers.
+func (r *recovery) rewalk() error {
+	r.l.producers = producers{}
+	r.state, r.rebuild, r.control = nil, false, false
+	r.l.written.producersAt = -1
+	w := tail{}
+	segs := r.segs
+	if r.t.seg != nil {
+		segs = append(segs[:len(segs):len(segs)], r.t.seg)
+	}
+	for i, s := range segs {
+		size := s.size
+		if i == len(r.segs) {
+			size = r.t.pos
+		}
+		w.seg, w.aborted = s, nil
+		if err := r.rewalkSegment(&w, size); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		s.aborted = w.aborted
+	}
+	r.t.aborted, r.t.txns = w.aborted, w.txns
+	if len(r.t.epochs) == 0 || r.l.written.epochs == nil {
+		r.t.epochs = w.epochs
+	}
+	return nil
+}
+
+func (r *recovery) rewalkSegment(w *tail, size int64) error {
+	h, err := r.l.store.files.get(w.seg, vfs.Write)
+	if err != nil {
+		return r.l.openError(w.seg, err)
+	}
+	defer h.release()
+	scan := scanner{h: h, size: size}
+	defer scan.close()
+	for pos := int64(0); pos < size; {
+		b, err := scan.header(pos)
+		if err != nil {
+			return err
+		}
+		if e := b.LeaderEpoch(); e > latestEpoch(w.epochs) {
+			w.epochs = assignEpoch(w.epochs, e, b.BaseOffset())
+		}
+		if b.ProducerID() >= 0 {
+			whole := b.Batch
+			if b.Control() {
+				whole = make([]byte, b.size)
+				if _, err := h.ReadAt(whole, pos); err != nil {
+					return err
+				}
+			}
+			r.l.replay(w, whole)
+		}
+		pos += b.size
+	}
+	return nil
+}
+
+// settle makes what is kept durable before its end counts.
+func (r *recovery) settle() error {
+	if r.t.end < r.start {
+		r.startOver()
+	}
+	if mutations.endBeforeSync || len(r.scanned) == 0 && !r.changed {
+		return nil
+	}
+	d := r.l.dir
+	for _, s := range r.scanned {
+		h, err := r.l.store.files.get(s, vfs.Write)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", s.path(logSuffix), err)
+		}
+		err = h.Sync()
+		h.release()
+		if err != nil {
+			return d.fail(fmt.Errorf("sync %s: %w", s.path(logSuffix), err))
+		}
+	}
+	if r.m == nil {
+		if err := syncFile(d.fs, path.Join(r.l.path(), metadataName)); err != nil {
+			return d.fail(err)
+		}
+	}
+	for _, dir := range []string{r.l.path(), d.path} {
+		if err := d.fs.SyncDir(dir); err != nil {
+			return d.fail(fmt.Errorf("sync %s: %w", dir, err))
+		}
+	}
+	return nil
+}
+
+// startOver empties a log whose records above the start offset were lost with
+// the power (durability isr). What was below was deleted on request.
+func (r *recovery) startOver() {
+	for _, s := range append(r.segs, r.t.seg) {
+		if s != nil {
+			r.l.store.files.drop(s)
+		}
+	}
+	r.removeFrom(0)
+	r.l.producers = producers{}
+	r.segs, r.scanned, r.t, r.later = nil, nil, newTail(r.start), nil
+}
+
+func syncFile(fsys vfs.FS, name string) error {
+	f, err := fsys.Open(name, vfs.Write)
+	if err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		_ = f.Close() // the sync's error is the cause
+		return fmt.Errorf("sync %s: %w", name, err)
+	}
+	return f.Close()
+}
+
+// publish makes the log what was found.
+func (r *recovery) publish() {
+	l, t := r.l, &r.t
+	for len(r.later) > 0 && r.later[0].start <= t.end {
+		t.epochs, r.later = assignEpoch(t.epochs, r.later[0].epoch, r.later[0].start), r.later[1:]
+	}
+	t.epochs = raiseEpochs(t.epochs, r.start)
+	if t.seg != nil {
+		r.segs = append(r.segs, t.seg)
+	}
+	l.tail = *t
+	v := &view{View: View{Start: r.start, Durable: t.end, End: t.end, Epoch: latestEpoch(t.epochs)},
+		segs: r.segs, pos: t.pos, bytes: t.sealed + t.pos, index: t.index, places: t.places, summary: t.summary,
+		epochs: t.epochs, txns: t.txns, aborted: t.aborted}
+	v.HighWatermark = v.Start
+	if r.m != nil {
+		v.HighWatermark = max(v.Start, min(r.m.hw, v.End))
+	}
+	v.settle()
+	l.view.Store(v)
+	l.pointAt.Store(v.bytes - r.bytes)
+}

@@ -1,0 +1,478 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/vfs"
+)
+
+// Options says where a Store lives and whom it calls.
+type Options struct {
+	FS   vfs.FS
+	Dirs []string // log.dirs, formatted already (meta.properties is not ours)
+	// Flushed is called by a directory's flusher once per round, with every log
+	// whose durable end rose. It must not block. The slice is the flusher's: it is
+	// valid during the call only.
+	Flushed func([]Flushed)
+	// DirFailed is called once when a directory has failed for good (S3).
+	DirFailed func(dir string, err error)
+	// Clean is what the broker's marker says of the last stop. The checkpoint
+	// decides by itself what is to be scanned; a contradiction is logged.
+	Clean               bool
+	MaxOpenFiles        int
+	RetentionInterval   time.Duration // log.retention.check.interval.ms
+	CheckpointInterval  time.Duration
+	ProducerExpiry      time.Duration // producer.id.expiration.ms
+	RecoveryParallelism int
+	Logger              *slog.Logger
+	// ConfigOf gives the settings of a partition that is on disk and was not used
+	// since the start, so that its retention is looked after too. May be nil.
+	ConfigOf func(step.PartitionID) (Config, bool)
+}
+
+// Flushed tells that everything below End of Log is durable.
+type Flushed struct {
+	Log *Log
+	End int64
+}
+
+func (o *Options) setDefaults() {
+	setDefault(&o.MaxOpenFiles, 8192)
+	setDefault(&o.RetentionInterval, 5*time.Minute)
+	setDefault(&o.CheckpointInterval, 5*time.Second)
+	setDefault(&o.ProducerExpiry, 24*time.Hour)
+	setDefault(&o.RecoveryParallelism, max(8, runtime.GOMAXPROCS(0)))
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func setDefault[T int | time.Duration](to *T, value T) {
+	if *to <= 0 {
+		*to = value
+	}
+}
+
+// Store keeps all logs of one broker.
+type Store struct {
+	options    Options
+	dirs       []*logDir
+	files      fdCache
+	background background // short-lived goroutines
+	clean      bool
+
+	mu      sync.Mutex
+	logs    map[step.PartitionID]*Log
+	opening map[step.PartitionID]chan struct{}
+	found   map[step.PartitionID]onDisk
+	closed  bool
+}
+
+// onDisk is a partition as a directory was listed at Open.
+type onDisk struct {
+	dir   *logDir
+	topic string
+	bytes int64
+	clean bool // the checkpoint says that nothing is above its point
+}
+
+// Open discovers the logs of every directory and recovers what an unclean stop
+// left; logs that were not open at the stop are touched only when first used.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	o.setDefaults()
+	s := &Store{options: o, logs: map[step.PartitionID]*Log{}, opening: map[step.PartitionID]chan struct{}{},
+		found: map[step.PartitionID]onDisk{}, clean: true}
+	s.files = fdCache{fs: o.FS, max: o.MaxOpenFiles}
+	if err := s.discover(); err != nil {
+		return nil, err
+	}
+	s.start()
+	if err := s.recover(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if o.Clean && !s.clean {
+		o.Logger.Warn("the last stop was marked clean, the checkpoints say it was not: recovered")
+	}
+	return s, nil
+}
+
+// discover opens the journals and lists the directories.
+func (s *Store) discover() error {
+	works := 0
+	var last error
+	for _, p := range s.options.Dirs {
+		d := &logDir{path: p, store: s, fs: s.options.FS, logger: s.options.Logger}
+		d.flusher, d.keeper = newFlusher(d), newKeeper(d)
+		s.dirs = append(s.dirs, d)
+		err := d.open()
+		if newer := (*NewerError)(nil); errors.As(err, &newer) {
+			return err
+		}
+		if err != nil {
+			last = d.fail(err)
+			continue
+		}
+		works++
+	}
+	if works == 0 {
+		return fmt.Errorf("no log directory works: %w", errors.Join(last, errNoDirs(s.options.Dirs)))
+	}
+	return nil
+}
+
+func errNoDirs(dirs []string) error {
+	if len(dirs) == 0 {
+		return errors.New("log.dirs is empty")
+	}
+	return nil
+}
+
+// open reads the checkpoint of a directory and finds its partitions.
+func (d *logDir) open() error {
+	if err := d.fs.MkdirAll(d.path); err != nil {
+		return err
+	}
+	d.ask()
+	j, err := openJournal(d.fs, d.path, d.logger)
+	if err != nil {
+		return err
+	}
+	d.journal = j
+	names, err := d.fs.List(d.path)
+	if err != nil {
+		return err
+	}
+	byName := map[string]*mark{}
+	for _, m := range j.all() {
+		byName[dirName(m.topic, m.id.Index)] = m
+	}
+	for _, name := range names {
+		d.find(name, byName)
+	}
+	for name, m := range byName { // on its way: no directory was needed yet, or it is lost
+		if m.end > m.start || m.start > 0 {
+			d.logger.Debug("partition of the checkpoint has no directory", "dir", d.path, "name", name)
+			d.note(m.id, m.topic, m.bytes(), m.clean)
+		}
+	}
+	return nil
+}
+
+// find takes note of one directory entry.
+func (d *logDir) find(name string, marks map[string]*mark) {
+	if isParked(name, parkedDelete) {
+		d.keeper.later(time.Time{}, func() { d.removeDir(name) })
+		return
+	}
+	topic, index, ok := parseDirName(name)
+	if !ok {
+		return
+	}
+	if m := marks[name]; m != nil {
+		d.note(m.id, m.topic, m.bytes(), m.clean)
+		delete(marks, name)
+		return
+	}
+	p, err := readWhole(d.fs, path.Join(d.path, name, metadataName))
+	if p == nil || err != nil {
+		d.logger.Warn("directory without a readable partition.metadata is left alone", "dir", d.path, "name", name, "err", err)
+		return
+	}
+	id, err := parseMetadata(p)
+	if err != nil {
+		d.logger.Warn("directory without a readable partition.metadata is left alone", "dir", d.path, "name", name, "err", err)
+		return
+	}
+	d.note(step.PartitionID{Topic: id, Index: index}, topic, d.logBytes(name), false)
+}
+
+func (d *logDir) note(id step.PartitionID, topic string, bytes int64, clean bool) {
+	d.logs++
+	d.store.clean = d.store.clean && clean
+	d.store.found[id] = onDisk{d, topic, bytes, clean}
+}
+
+func (m *mark) bytes() int64 {
+	n := m.pos
+	for _, s := range m.sealed {
+		n += s.size
+	}
+	return n
+}
+
+// logBytes adds up the .log files of a directory that is in no checkpoint.
+func (d *logDir) logBytes(name string) (n int64) {
+	files, err := d.fs.List(path.Join(d.path, name))
+	if err != nil {
+		return 0
+	}
+	for _, f := range files {
+		if _, ok := segmentBase(f, logSuffix); !ok {
+			continue
+		}
+		if h, err := d.fs.Open(path.Join(d.path, name, f), vfs.Read); err == nil {
+			if size, err := h.Size(); err == nil {
+				n += size
+			}
+			_ = h.Close() // read only
+		}
+	}
+	return n
+}
+
+// start begins the goroutines of every directory; Close ends and joins them.
+func (s *Store) start() {
+	for _, d := range s.dirs {
+		go d.flusher.run()
+		go d.keeper.run()
+	}
+}
+
+// recover opens what the last stop left open, several at a time, biggest first.
+func (s *Store) recover(ctx context.Context) error {
+	var ids []step.PartitionID
+	for id, f := range s.found {
+		if !f.clean && f.dir.failure() == nil {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b step.PartitionID) int {
+		if s.found[a].bytes != s.found[b].bytes {
+			return int(min(max(s.found[b].bytes-s.found[a].bytes, -1), 1))
+		}
+		return slices.Compare(a.Topic[:], b.Topic[:])*2 + int(min(max(a.Index-b.Index, -1), 1))
+	})
+	next := make(chan step.PartitionID)
+	var wg sync.WaitGroup
+	for range min(s.options.RecoveryParallelism, len(ids)) {
+		wg.Go(func() {
+			for id := range next {
+				s.recoverOne(id)
+			}
+		})
+	}
+	defer wg.Wait()
+	defer close(next)
+	for _, id := range ids {
+		select {
+		case next <- id:
+		case <-ctx.Done():
+			return fmt.Errorf("recovery interrupted: %w", ctx.Err())
+		}
+	}
+	return nil
+}
+
+// recoverOne brings one log back. What goes wrong stays with the log: whoever
+// asks for it hears of it.
+func (s *Store) recoverOne(id step.PartitionID) {
+	f := s.found[id]
+	l, err := s.Log(id, f.topic, defaultConfig)
+	if err != nil {
+		s.options.Logger.Error("log not recovered", "topic", f.topic, "partition", id.Index, "dir", f.dir.path, "err", err)
+		return
+	}
+	f.dir.keeper.touch(l, l.view.Load())
+}
+
+// defaultConfig serves recovery, which knows no topics; the first Log call of
+// the partition's owner replaces it before anything is appended.
+var defaultConfig = Config{SegmentBytes: 1 << 30, IndexIntervalBytes: 4096, SegmentIndexBytes: 10 << 20, RetentionAge: -1, RetentionBytes: -1}
+
+// WasClean tells whether the checkpoints say that the last stop was clean.
+func (s *Store) WasClean() bool { return s.clean }
+
+// Log opens the log of a partition. No file is made until the first append.
+// Calling it again gives the same Log, with the newer settings.
+func (s *Store) Log(id step.PartitionID, topic string, c Config) (*Log, error) {
+	for {
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			return nil, ErrClosed
+		}
+		if l := s.logs[id]; l != nil {
+			s.mu.Unlock()
+			l.SetConfig(c)
+			return l, nil
+		}
+		if wait := s.opening[id]; wait != nil {
+			s.mu.Unlock()
+			<-wait
+			continue
+		}
+		wait := make(chan struct{})
+		s.opening[id] = wait
+		d := s.placeLocked(id)
+		s.mu.Unlock()
+		l, err := s.open(d, id, topic, c)
+		s.mu.Lock()
+		delete(s.opening, id)
+		if err == nil {
+			s.logs[id] = l
+		}
+		s.mu.Unlock()
+		close(wait)
+		return l, err
+	}
+}
+
+// placeLocked chooses the directory: where the log is, or where the fewest are.
+func (s *Store) placeLocked(id step.PartitionID) *logDir {
+	if f, ok := s.found[id]; ok {
+		return f.dir
+	}
+	var best *logDir
+	for _, d := range s.dirs {
+		if d.failure() == nil && (best == nil || d.logs < best.logs) {
+			best = d
+		}
+	}
+	if best == nil {
+		best = s.dirs[0]
+	}
+	best.logs++
+	return best
+}
+
+func (s *Store) open(d *logDir, id step.PartitionID, topic string, c Config) (*Log, error) {
+	if err := d.failure(); err != nil {
+		return nil, err
+	}
+	l := newLog(s, d, id, topic, dirName(topic, id.Index), c)
+	s.mu.Lock()
+	_, there := s.found[id]
+	s.mu.Unlock()
+	if !there {
+		return l, nil
+	}
+	scanned, err := l.load()
+	if err != nil {
+		return nil, fmt.Errorf("open log %s in %s: %w", *l.name.Load(), d.path, err)
+	}
+	if scanned > 0 {
+		d.logger.Info("log recovered", "topic", topic, "partition", id.Index, "scanned", scanned, "end", l.View().End)
+		d.keeper.touch(l, l.view.Load())
+	}
+	return l, nil
+}
+
+// Stored is a partition as found on disk.
+type Stored struct {
+	ID    step.PartitionID
+	Topic string
+	Dir   string
+	Bytes int64
+}
+
+// Found lists the partitions that are on disk, by directory: for the start-up
+// check against the metadata (strays are quarantined, never deleted).
+func (s *Store) Found() []Stored {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Stored, 0, len(s.found))
+	for id, f := range s.found {
+		out = append(out, Stored{id, f.topic, f.dir.path, f.bytes})
+	}
+	slices.SortFunc(out, func(a, b Stored) int {
+		if a.Dir != b.Dir {
+			return slices.Compare([]byte(a.Dir), []byte(b.Dir))
+		}
+		return slices.Compare([]byte(dirName(a.Topic, a.ID.Index)), []byte(dirName(b.Topic, b.ID.Index)))
+	})
+	return out
+}
+
+// Close flushes everything, writes indexes, producer states and checkpoints,
+// and gives the files back. After a clean Close the next Open scans nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	var logs []*Log
+	for _, l := range s.logs {
+		logs = append(logs, l)
+	}
+	s.mu.Unlock()
+	for _, d := range s.dirs {
+		d.keeper.stop()
+	}
+	var errs error
+	for _, d := range s.dirs {
+		errs = errors.Join(errs, d.close(logs))
+	}
+	s.background.wait()
+	for _, l := range logs {
+		for _, g := range l.view.Load().segs {
+			s.files.drop(g)
+		}
+	}
+	return errs
+}
+
+// close brings a directory to rest.
+func (d *logDir) close(all []*Log) error {
+	var logs []*Log
+	for _, l := range all {
+		if l.dir == d {
+			l.endWrites()
+			logs = append(logs, l)
+		}
+	}
+	for _, l := range logs {
+		d.flusher.mark(l)
+	}
+	d.flusher.stop()
+	if d.journal == nil {
+		return nil
+	}
+	var err error
+	if d.failure() == nil {
+		for _, l := range logs {
+			for _, g := range l.view.Load().segs {
+				l.giveBack(g)
+			}
+		}
+		err = d.checkpoint(logs, true)
+	}
+	for _, l := range logs {
+		l.stop(ErrClosed, false)
+		l.dropUnsynced()
+	}
+	return errors.Join(err, d.journal.close())
+}
+
+// endWrites refuses appends from here on. One in progress ends first.
+func (l *Log) endWrites() {
+	l.writeMu.Lock()
+	l.closing = true
+	l.writeMu.Unlock()
+}
+
+// dropUnsynced lets go of files that a failed directory left unsynced.
+func (l *Log) dropUnsynced() {
+	l.syncMu.Lock()
+	defer l.syncMu.Unlock()
+	for _, s := range l.dirty {
+		if h := s.unsynced.Swap(nil); h != nil {
+			h.release()
+		}
+	}
+	l.dirty = nil
+	if m := l.entries.metadata; m != nil {
+		_ = m.Close() // the directory has failed
+	}
+	l.entries = entriesDirty{}
+}

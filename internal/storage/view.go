@@ -1,0 +1,85 @@
+package storage
+
+import (
+	"sort"
+
+	"github.com/brokerd/brokerd/internal/record"
+)
+
+// view is what readers see: one moment of the log. It is never written to once
+// published. Its slices share arrays with later views, which only append.
+type view struct {
+	View
+	segs   []*segment // by base; the last is active. None before the first append
+	pos    int64      // size of the active segment
+	bytes  int64      // size of all segments
+	index  []indexEntry
+	places []place // newest batches of the active segment, without a gap up to End
+	summary
+	epochs  []epochStart
+	txns    []txn
+	aborted []record.Aborted // of the active segment
+}
+
+// segmentAt finds the segment that would hold offset: the last whose base is not above it.
+func (v *view) segmentAt(offset int64) int {
+	i := sort.Search(len(v.segs), func(i int) bool { return v.segs[i].base > offset })
+	return max(i-1, 0)
+}
+
+// endOf is the offset after the last that segment i may hold.
+func (v *view) endOf(i int) int64 {
+	if i+1 < len(v.segs) {
+		return v.segs[i+1].base
+	}
+	return v.End
+}
+
+// sizeOf is the size of segment i in this view.
+func (v *view) sizeOf(i int) int64 {
+	if i+1 < len(v.segs) {
+		return v.segs[i].size
+	}
+	return v.pos
+}
+
+// settle makes the last stable offset follow from the rest.
+func (v *view) settle() { v.LastStable = lastStable(v.HighWatermark, v.txns) }
+
+// View loads the current view.
+func (l *Log) View() View { return l.view.Load().View }
+
+// Commit raises the high watermark. It never lowers it, and never passes the end.
+func (l *Log) Commit(hw int64) {
+	var next *view
+	for {
+		old := l.view.Load()
+		to := min(hw, old.End)
+		if to <= old.HighWatermark {
+			return
+		}
+		if next == nil {
+			next = new(view)
+		}
+		*next = *old
+		next.HighWatermark = to
+		next.settle()
+		if l.view.CompareAndSwap(old, next) {
+			return
+		}
+	}
+}
+
+// change publishes a view that differs by f. f may run more than once.
+func (l *Log) change(f func(*view)) *view {
+	next := new(view)
+	for {
+		old := l.view.Load()
+		*next = *old
+		f(next)
+		next.settle()
+		if l.view.CompareAndSwap(old, next) {
+			return next
+		}
+	}
+}
