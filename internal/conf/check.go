@@ -134,7 +134,7 @@ func checkList(key string, v value, words []string) error {
 	return nil
 }
 
-var throttled = regexp.MustCompile(`^[0-9]+:[0-9]+$`)
+var throttled = regexp.MustCompile(`^([0-9]+:[0-9]+)?$`)
 
 // throttledReplicas is a star or a list of partition:broker.
 var throttledReplicas = check{"[partitionId]:[brokerId],[partitionId]:[brokerId],...", func(key string, v value) error {
@@ -155,7 +155,7 @@ var voterList = check{"non-empty list", func(key string, v value) error {
 var serverList = check{"non-empty list", func(key string, v value) error {
 	for _, s := range v.list {
 		if _, _, err := splitHostPort(s); err != nil {
-			return &ValueError{key, s, "each entry must have the form host:port"}
+			return fmt.Errorf("Failed to parse host name from %s for the configuration %s. Each entry should be in the form \"{host}:{port}\"", s, key)
 		}
 	}
 	return nil
