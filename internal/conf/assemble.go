@@ -198,6 +198,7 @@ func (l *loader) retention() {
 	for _, key := range []string{"log.retention.ms", "log.retention.minutes", "log.retention.hours"} {
 		if s, ok := l.values[key]; ok && l.broker.val(key).num == 0 {
 			l.report.errorf(s.origin, key, "%s must be -1, for ever, or at least 1", key)
+			delete(l.values, key)
 		}
 	}
 }

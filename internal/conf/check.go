@@ -31,7 +31,7 @@ func between(lo, hi float64) check {
 		if v.typ != Double {
 			n = float64(v.num)
 		}
-		if n < lo {
+		if !(n >= lo) { // NaN too, which Kafka lets pass
 			return invalid(key, v, "Value must be at least "+bound(lo))
 		}
 		if n > hi {

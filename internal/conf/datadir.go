@@ -23,9 +23,6 @@ func (l *loader) dataDirs() {
 }
 
 func (l *loader) chooseDirs() (dirs []string, origin string) {
-	if l.src.DataDir != "" {
-		return []string{l.src.DataDir}, "--data-dir"
-	}
 	for _, key := range []string{"log.dirs", "log.dir"} {
 		if s, ok := l.values[key]; ok {
 			return splitList(trim(s.value)), s.origin.Where

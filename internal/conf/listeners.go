@@ -103,8 +103,10 @@ func (l *loader) parseListeners(key string) []Listener {
 		switch {
 		case err != nil:
 			l.report.errorf(s.origin, key, "%v", err)
+			l.unparsed = true
 		case seen[ln.Name]:
 			l.report.errorf(s.origin, key, "%s names the listener %s twice", key, ln.Name)
+			l.unparsed = true
 		default:
 			out = append(out, ln)
 		}
@@ -117,7 +119,7 @@ func (l *loader) parseListeners(key string) []Listener {
 // are told to connect to when that is given, else this machine only.
 func (l *loader) deriveListeners() {
 	b := l.broker
-	if b.isSet("listeners") || l.report.failed("listeners") || !b.HasRole("broker") {
+	if b.isSet("listeners") || l.unparsed || !b.HasRole("broker") {
 		return
 	}
 	for _, a := range b.Advertised {
@@ -154,7 +156,7 @@ func join(ls []Listener) string {
 // the broker's first: same host, the port that the voters know, else 9093.
 func (l *loader) deriveController() {
 	b := l.broker
-	if !b.HasRole("controller") || l.report.failed("listeners", "advertised.listeners") {
+	if !b.HasRole("controller") || l.unparsed {
 		return
 	}
 	if slices.ContainsFunc(b.Listeners, func(ln Listener) bool { return b.IsController(ln.Name) }) {
@@ -183,7 +185,7 @@ func (l *loader) deriveController() {
 // deriveAdvertised fills in what clients are told when nobody said so.
 func (l *loader) deriveAdvertised() {
 	b := l.broker
-	if b.isSet("advertised.listeners") || l.report.failed("listeners", "advertised.listeners") {
+	if b.isSet("advertised.listeners") || l.unparsed {
 		return
 	}
 	for _, ln := range b.Listeners {
@@ -269,7 +271,7 @@ func (l *loader) distinctPorts() {
 func (l *loader) checkAdvertised() {
 	b := l.broker
 	at := l.values["advertised.listeners"].origin
-	if l.report.failed("listeners") {
+	if l.unparsed {
 		return
 	}
 	for _, a := range b.Advertised {
@@ -281,7 +283,7 @@ func (l *loader) checkAdvertised() {
 				"write the name or address by which clients reach this machine"})
 		}
 	}
-	if b.HasRole("broker") && !slices.ContainsFunc(b.Advertised, func(a Listener) bool { return !b.IsController(a.Name) }) && !l.report.failed("advertised.listeners") {
+	if b.HasRole("broker") && !slices.ContainsFunc(b.Advertised, func(a Listener) bool { return !b.IsController(a.Name) }) {
 		l.report.errorf(at, "advertised.listeners", "no listener is left for clients: all of them belong to the controller")
 	}
 	b.Advertised = slices.DeleteFunc(b.Advertised, func(a Listener) bool { return b.IsController(a.Name) })
@@ -291,7 +293,7 @@ func (l *loader) checkAdvertised() {
 // else the only one that there is.
 func (l *loader) interBroker() {
 	b := l.broker
-	if !b.HasRole("broker") || l.report.failed("listeners", "advertised.listeners") {
+	if !b.HasRole("broker") || l.unparsed || len(b.Advertised) == 0 {
 		return
 	}
 	names := make([]string, len(b.Advertised))

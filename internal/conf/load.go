@@ -60,6 +60,8 @@ type loader struct {
 	report *Report
 	values map[string]setting
 	broker *Broker
+
+	unparsed bool // a listener could not be read: nothing can follow from them
 }
 
 // Load gathers the settings from all sources, checks every one of them, and
@@ -108,6 +110,9 @@ func (l *loader) gather() {
 	}
 	for _, f := range l.src.Flags {
 		l.strict(f.Key, f.Value, Origin{FromFlag, f.Name})
+	}
+	if l.src.DataDir != "" {
+		l.set("log.dirs", l.src.DataDir, Origin{FromFlag, "--data-dir"})
 	}
 }
 

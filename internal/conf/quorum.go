@@ -140,6 +140,9 @@ func zookeeperHosts(value string) ([]string, error) {
 
 func (l *loader) checkVoters() {
 	b := l.broker
+	if max(len(b.Voters), len(b.BootstrapServers)) > 1 && !b.isSet("node.id") && !b.isSet("broker.id") && !l.report.failed("node.id", "broker.id") {
+		l.report.add(Problem{Severity: Error, Key: "node.id", Text: "node.id is not set, and there are several nodes", Hint: "give each of them its own"})
+	}
 	if len(b.Voters) == 0 || l.report.failed("node.id", "broker.id") {
 		return
 	}
@@ -160,7 +163,7 @@ func (l *loader) checkVoters() {
 func (l *loader) checkControllerPort() {
 	b := l.broker
 	v, ok := b.voter(b.NodeID)
-	if !ok || l.report.failed("listeners") {
+	if !ok {
 		return
 	}
 	for _, ln := range b.Listeners {
