@@ -15,6 +15,7 @@ type entry struct {
 	c       *conn
 	call    wire.Call
 	outcome wire.Outcome
+	began   time.Duration // on Server.now: the whole frame was there
 
 	// Guarded by c.mu.
 	queued   bool
@@ -63,6 +64,13 @@ func (e *entry) silent() bool {
 
 // last says that the connection ends with this answer.
 func (e *entry) last() bool { return e.answer.Close != "" || e.answer.Upgrade != nil }
+
+// observe tells how long the request took, its answer's way out not counted.
+func (e *entry) observe() {
+	if o := e.c.s.observe; o != nil {
+		o(e.call.Key, e.c.s.now()-e.began)
+	}
+}
 
 func (e *entry) release() {
 	if e.answer.Release != nil {

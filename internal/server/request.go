@@ -75,11 +75,13 @@ func (c *conn) takeUp(frame []byte) *ended {
 // ready. A panic is that request's alone, unless a broken invariant.
 func (c *conn) ask(e *entry) (err error) {
 	defer c.recover(&err)
+	e.began = c.s.now()
 	e.outcome = c.s.dispatcher.Serve(&e.call)
 	switch {
 	case e.outcome == nil:
 	case e.outcome.Ready():
 		e.answer, e.answered, e.finished = e.outcome.Finish(false), true, true
+		e.observe()
 	default:
 		e.outcome.Notify(e.done)
 	}
@@ -100,6 +102,7 @@ func (c *conn) conclude(e *entry) {
 func (c *conn) askFinish(e *entry) (err error) {
 	defer c.recover(&err)
 	e.answer = e.outcome.Finish(e.expired)
+	e.observe()
 	return nil
 }
 

@@ -29,6 +29,9 @@ type Options struct {
 	// OnPanic is told of a panic that was recovered in a request. nil logs it;
 	// tests fail by it.
 	OnPanic func(v any, stack []byte)
+	// Observe is told how long each request took, from a whole frame to its
+	// answer. It runs on the way of every request and must be quick. May be nil.
+	Observe func(key int16, took time.Duration)
 }
 
 // Listener is one address to serve on.
@@ -46,6 +49,7 @@ type Server struct {
 	network    wire.Network
 	log        *slog.Logger
 	onPanic    func(v any, stack []byte)
+	observe    func(key int16, took time.Duration)
 	limits     limits
 	memory     *budget
 	hints      hints
@@ -78,6 +82,7 @@ func New(o Options) *Server {
 		network:    o.Network,
 		log:        o.Logger,
 		onPanic:    o.OnPanic,
+		observe:    o.Observe,
 		limits:     resolveLimits(o),
 		epoch:      time.Now(),
 		quit:       make(chan struct{}),
