@@ -56,6 +56,17 @@ func New(d Deps) *Dispatcher {
 	return t
 }
 
+// Keys lists the APIs that are served.
+func (t *Dispatcher) Keys() []int16 {
+	var keys []int16
+	for _, r := range append(t.kafka[:], t.own[:]...) {
+		if r != nil {
+			keys = append(keys, r.Key)
+		}
+	}
+	return keys
+}
+
 func newRoute(e Endpoint) *route {
 	r := &route{Endpoint: e, firstFlexible: firstFlexible(e.Key, e.Max)}
 	for v := e.Min; v <= e.Max; v++ {

@@ -93,6 +93,7 @@ func (l *loader) requests() {
 	b.Pprof = b.val("debug.pprof").flag
 	b.MetricsCompat = b.val("metrics.compat").str == "kafka"
 	b.MetricsPartitions = b.val("metrics.partition.labels").str
+	b.TCPCongestion = b.val("tcp.congestion").str
 }
 
 // perIP reads max.connections.per.ip.overrides, address:number; an IPv6 address

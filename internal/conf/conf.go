@@ -88,6 +88,7 @@ type Broker struct {
 	Pprof                             bool
 	MetricsCompat                     bool   // Kafka's metric names too
 	MetricsPartitions                 string // on, off, auto
+	TCPCongestion                     string // "": the system's
 
 	values  map[string]setting // by key, as given and checked
 	derived map[string]string  // by key, values that follow from others

@@ -24,7 +24,7 @@ var ownKeys = []Key{
 		Doc: "record.validation of topics that do not set it: header or full."},
 	{Name: "slow.request.threshold.ms", Type: Long, Default: "1000", check: atLeast(0), Own: true,
 		Doc: "Requests that take longer are logged; 0 logs none."},
-	{Name: "tcp.congestion", Type: String, Null: true, Own: true, Status: Accepted,
+	{Name: "tcp.congestion", Type: String, Null: true, Own: true, Status: Applied,
 		Doc: "Congestion control of connections, as the system names it."},
 	{Name: "topic.trash.retention.ms", Type: Long, Default: "0", check: atLeast(0), Own: true, Status: Refused, refuse: refuseTrash,
 		Doc: "How long a deleted topic can be brought back."},

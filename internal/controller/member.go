@@ -51,6 +51,12 @@ func (c *Controller) Registered() (epoch int64, ok bool) {
 	return b.Epoch, true
 }
 
+// KnowsUs reports whether an image shows this broker's registration of this run.
+func (c *Controller) KnowsUs(im *meta.Image) bool {
+	b, ok := im.Broker(c.o.Node)
+	return ok && b.Incarnation == c.incarnation
+}
+
 // WaitRegistered waits for Registered, and WaitActive until the controller has
 // let the broker in.
 func (c *Controller) WaitRegistered(ctx context.Context) (epoch int64, err error) {

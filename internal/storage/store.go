@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brokerd/brokerd/internal/step"
@@ -69,6 +70,7 @@ type Store struct {
 	files      fdCache
 	background background // short-lived goroutines
 	clean      bool
+	damaged    atomic.Bool // recovery could not bring a log back: see Intact
 
 	mu      sync.Mutex
 	logs    map[step.PartitionID]*Log
@@ -278,6 +280,7 @@ func (s *Store) recoverOne(id step.PartitionID) {
 	f := s.found[id]
 	l, err := s.Log(id, f.topic, defaultConfig)
 	if err != nil {
+		s.damaged.Store(true)
 		s.options.Logger.Error("log not recovered", "topic", f.topic, "partition", id.Index, "dir", f.dir.path, "err", err)
 		return
 	}
