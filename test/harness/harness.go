@@ -128,7 +128,7 @@ func (n *Node) writeProperties(c *Cluster, extra map[string]string) {
 		"advertised.listeners":      fmt.Sprintf("PLAINTEXT://127.0.0.1:%d", n.Port),
 		"controller.listener.names": "CONTROLLER",
 		"log.dirs":                  filepath.Join(n.Dir, "data"),
-		"http.listener":             fmt.Sprintf("127.0.0.1:%d", n.Admin),
+		"http.address":              fmt.Sprintf("127.0.0.1:%d", n.Admin),
 	}
 	for k, v := range extra {
 		p[k] = v

@@ -1,0 +1,161 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/brokerd/brokerd/internal/conf"
+)
+
+// start runs a broker on free loopback ports with its data in dir.
+func start(t testing.TB, dir string, more map[string]string) *Broker {
+	t.Helper()
+	b, err := New(t.Context(), testOptions(t, dir, more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func testOptions(t testing.TB, dir string, more map[string]string) Options {
+	t.Helper()
+	values := map[string]string{
+		"listeners": "PLAINTEXT://127.0.0.1:0", "advertised.listeners": "PLAINTEXT://127.0.0.1:0",
+		"log.dirs": filepath.Join(dir, "data"), "http.address": "127.0.0.1:0",
+	}
+	for k, v := range more {
+		values[k] = v
+	}
+	c, err := conf.New(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	level := slog.LevelWarn
+	if testing.Verbose() {
+		level = slog.LevelDebug
+	}
+	return Options{
+		Conf: c, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level})),
+		OnPanic: func(v any, stack []byte) { t.Errorf("a request panicked: %v\n%s", v, stack) },
+	}
+}
+
+func stop(t testing.TB, b *Broker) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := b.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func client(t testing.TB, b *Broker, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	c, err := kgo.NewClient(append(opts, kgo.SeedBrokers(b.Addr()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestRecordsSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	b := start(t, dir, nil)
+	c := client(t, b)
+	if _, err := kadm.NewClient(c).CreateTopic(ctx, 3, 1, nil, "greetings"); err != nil {
+		t.Fatal(err)
+	}
+	const records = 100
+	for i := range records {
+		if err := c.ProduceSync(ctx, &kgo.Record{Topic: "greetings", Value: fmt.Appendf(nil, "hello %d", i)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Close()
+	stop(t, b)
+
+	b = start(t, dir, nil)
+	defer stop(t, b)
+	c = client(t, b, kgo.ConsumeTopics("greetings"))
+	defer c.Close()
+	got := 0
+	for got < records {
+		f := c.PollFetches(ctx)
+		if err := f.Err(); err != nil {
+			t.Fatalf("after %d records: %v", got, err)
+		}
+		got += f.NumRecords()
+	}
+}
+
+func TestHealthAndMetrics(t *testing.T) {
+	b := start(t, t.TempDir(), nil)
+	defer stop(t, b)
+	get := func(path string) (int, string) {
+		resp, err := http.Get("http://" + b.HTTPAddr() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	if code, body := get("/healthz"); code != 200 {
+		t.Errorf("/healthz: %d %s", code, body)
+	}
+	code, body := get("/readyz")
+	var h health
+	if err := json.Unmarshal([]byte(body), &h); err != nil || code != 200 || h.Status != "ready" {
+		t.Errorf("/readyz: %d %s %v", code, body, err)
+	}
+	c := client(t, b)
+	defer c.Close()
+	if err := c.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, body = get("/metrics")
+	for _, name := range []string{
+		"brokerd_controller_active 1", `brokerd_connections{listener="PLAINTEXT"}`, `brokerd_request_duration_seconds_count{api="ApiVersions"}`,
+		"kafka_controller_kafkacontroller_activecontrollercount 1", "kafka_server_replicamanager_underminisrpartitioncount 0",
+	} {
+		if !strings.Contains(body, name) {
+			t.Errorf("%s is not in /metrics:\n%s", name, body)
+		}
+	}
+}
+
+func TestSeveralVotersAreRefused(t *testing.T) {
+	o := testOptions(t, t.TempDir(), map[string]string{
+		"process.roles": "broker,controller", "node.id": "1", "controller.listener.names": "CONTROLLER",
+		"listeners": "PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:19093", "controller.quorum.voters": "1@127.0.0.1:19093,2@127.0.0.1:19193,3@127.0.0.1:19293",
+	})
+	if _, err := New(t.Context(), o); !errors.Is(err, ErrSeveralNodes) || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestTwoBrokersOnOneDirectory(t *testing.T) {
+	dir := t.TempDir()
+	b := start(t, dir, nil)
+	defer stop(t, b)
+	if _, err := New(t.Context(), testOptions(t, dir, nil)); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Fatalf("a second broker on the directory: %v", err)
+	}
+}

@@ -1,0 +1,274 @@
+package broker
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/obs"
+)
+
+// timing counts how long requests take, by API, from the moment that a whole
+// frame is there until its answer leaves.
+type timing struct {
+	byKey [kafkaKeys + ownKeys]*obs.Histogram
+}
+
+const (
+	kafkaKeys = 128
+	ownKeys   = 8
+	firstOwn  = 10000
+)
+
+func newTiming(r *obs.Registry, keys []int16) *timing {
+	t := &timing{}
+	h := r.Durations("brokerd_request_duration_seconds", "Time from a complete request to its answer's leaving.", "api")
+	for _, k := range keys {
+		if at, ok := slotOf(k); ok {
+			t.byKey[at] = h.With(apiName(k))
+		}
+	}
+	return t
+}
+
+func (t *timing) observe(key int16, d time.Duration) {
+	if at, ok := slotOf(key); ok && t.byKey[at] != nil {
+		t.byKey[at].Observe(d)
+	}
+}
+
+func slotOf(key int16) (int, bool) {
+	switch {
+	case key >= 0 && key < kafkaKeys:
+		return int(key), true
+	case key >= firstOwn && key < firstOwn+ownKeys:
+		return kafkaKeys + int(key-firstOwn), true
+	}
+	return 0, false
+}
+
+func apiName(key int16) string {
+	switch key {
+	case firstOwn:
+		return "DescribeReplicas"
+	case firstOwn + 1:
+		return "OpenRaftStream"
+	}
+	return kmsg.NameForKey(key)
+}
+
+// registerMetrics hands over what is computed at the scrape (obs I1).
+func (b *Broker) registerMetrics() {
+	r := b.o.Metrics
+	r.Info("brokerd_build_info", "The running version.", map[string]string{"version": b.o.Version})
+	r.Collect(serverFamilies, b.collectServer)
+	r.Collect(clusterFamilies, b.collectCluster)
+	r.Collect(logFamilies, b.collectLogs)
+	if b.o.Conf.MetricsCompat {
+		r.Collect(kafkaFamilies, b.collectKafka)
+	}
+}
+
+var serverFamilies = []obs.Family{
+	{Name: "brokerd_connections", Help: "Open connections.", Kind: obs.GaugeKind, Labels: []string{"listener"}},
+	{Name: "brokerd_connections_accepted_total", Help: "Connections accepted since the start.", Kind: obs.CounterKind},
+	{Name: "brokerd_connections_closed_total", Help: "Connections closed or refused, by reason.", Kind: obs.CounterKind, Labels: []string{"reason"}},
+	{Name: "brokerd_requests_total", Help: "Requests taken up.", Kind: obs.CounterKind},
+	{Name: "brokerd_received_bytes_total", Help: "Bytes read from connections.", Kind: obs.CounterKind},
+	{Name: "brokerd_sent_bytes_total", Help: "Bytes written to connections.", Kind: obs.CounterKind},
+	{Name: "brokerd_requests_pending", Help: "Requests taken up and not answered.", Kind: obs.GaugeKind},
+	{Name: "brokerd_request_panics_total", Help: "Panics recovered in a request: each is a bug.", Kind: obs.CounterKind},
+	{Name: "brokerd_request_memory_bytes", Help: "Memory that request bodies hold.", Kind: obs.GaugeKind},
+	{Name: "brokerd_request_memory_limit_bytes", Help: "What they may hold (queued.max.request.bytes).", Kind: obs.GaugeKind},
+	{Name: "brokerd_request_memory_waiting", Help: "Connections that wait for memory.", Kind: obs.GaugeKind},
+}
+
+func (b *Broker) collectServer(s *obs.Scrape) {
+	st := b.server.Stats()
+	for name, n := range st.Connections {
+		s.Emit(0, float64(n), name)
+	}
+	s.Emit(1, float64(st.Accepted))
+	for reason, n := range st.Closed {
+		s.Emit(2, float64(n), reason)
+	}
+	for i, v := range []int64{st.Requests, st.BytesIn, st.BytesOut, st.Pending, st.Panics, st.MemoryInUse, st.MemoryLimit, st.MemoryQueued} {
+		s.Emit(3+i, float64(v))
+	}
+}
+
+var clusterFamilies = []obs.Family{
+	{Name: "brokerd_controller_active", Help: "1 on the active controller.", Kind: obs.GaugeKind},
+	{Name: "brokerd_quorum_known", Help: "1 while an active controller is known.", Kind: obs.GaugeKind},
+	{Name: "brokerd_metadata_index", Help: "Index of the last applied metadata entry.", Kind: obs.GaugeKind},
+	{Name: "brokerd_topics", Help: "Topics in the cluster.", Kind: obs.GaugeKind},
+	{Name: "brokerd_partitions", Help: "Partitions in the cluster.", Kind: obs.GaugeKind},
+	{Name: "brokerd_brokers", Help: "Registered brokers, by state.", Kind: obs.GaugeKind, Labels: []string{"state"}},
+}
+
+func (b *Broker) collectCluster(s *obs.Scrape) {
+	im := b.catalog.Image()
+	_, known := b.control.Leader()
+	s.Emit(0, oneIf(b.control.Active()))
+	s.Emit(1, oneIf(known))
+	s.Emit(2, float64(im.Index()))
+	s.Emit(3, float64(im.TopicCount()))
+	s.Emit(4, float64(im.PartitionCount()))
+	states := map[string]int{}
+	for br := range im.Brokers() {
+		states[br.State.String()]++
+	}
+	for state, n := range states {
+		s.Emit(5, float64(n), state)
+	}
+}
+
+var logFamilies = []obs.Family{
+	{Name: "brokerd_log_dir_free_bytes", Help: "Free space of a log directory's file system.", Kind: obs.GaugeKind, Labels: []string{"dir"}},
+	{Name: "brokerd_log_dir_failed", Help: "1 when a log directory has failed for good.", Kind: obs.GaugeKind, Labels: []string{"dir"}},
+	{Name: "brokerd_log_dir_full", Help: "1 while produce is refused for want of space.", Kind: obs.GaugeKind, Labels: []string{"dir"}},
+	{Name: "brokerd_logs", Help: "Logs that have been opened.", Kind: obs.GaugeKind, Labels: []string{"dir"}},
+	{Name: "brokerd_log_bytes", Help: "Bytes of all opened logs.", Kind: obs.GaugeKind, Labels: []string{"dir"}},
+}
+
+func (b *Broker) collectLogs(s *obs.Scrape) {
+	for _, d := range b.logs.Dirs() {
+		bytes := int64(0)
+		for _, l := range d.Logs {
+			bytes += l.Size()
+		}
+		for i, v := range []float64{float64(d.Free), oneIf(d.Err != nil), oneIf(d.Full), float64(len(d.Logs)), float64(bytes)} {
+			s.Emit(i, v, d.Path)
+		}
+	}
+}
+
+// kafkaFamilies are Kafka's names, as the JMX exporter's sample rules spell
+// them, for dashboards that exist.
+var kafkaFamilies = []obs.Family{
+	{Name: "kafka_controller_kafkacontroller_activecontrollercount", Help: "1 on the active controller.", Kind: obs.GaugeKind},
+	{Name: "kafka_controller_kafkacontroller_globaltopiccount", Help: "Topics in the cluster.", Kind: obs.GaugeKind},
+	{Name: "kafka_controller_kafkacontroller_globalpartitioncount", Help: "Partitions in the cluster.", Kind: obs.GaugeKind},
+	{Name: "kafka_controller_kafkacontroller_offlinepartitionscount", Help: "Partitions without a leader.", Kind: obs.GaugeKind},
+	{Name: "kafka_controller_kafkacontroller_fencedbrokercount", Help: "Fenced brokers.", Kind: obs.GaugeKind},
+	{Name: "kafka_controller_kafkacontroller_activebrokercount", Help: "Active brokers.", Kind: obs.GaugeKind},
+	{Name: "kafka_server_replicamanager_partitioncount", Help: "Partitions on this broker.", Kind: obs.GaugeKind},
+	{Name: "kafka_server_replicamanager_leadercount", Help: "Partitions that this broker leads.", Kind: obs.GaugeKind},
+	{Name: "kafka_server_replicamanager_underreplicatedpartitions", Help: "Led partitions with a replica out of sync.", Kind: obs.GaugeKind},
+	{Name: "kafka_server_replicamanager_underminisrpartitioncount", Help: "Led partitions below min.insync.replicas.", Kind: obs.GaugeKind},
+	{Name: "kafka_server_replicamanager_offlinereplicacount", Help: "Replicas here in failed log directories.", Kind: obs.GaugeKind},
+	{Name: "kafka_log_logmanager_offlinelogdirectorycount", Help: "Failed log directories.", Kind: obs.GaugeKind},
+	{Name: "kafka_server_socket_server_metrics_connection_count", Help: "Open connections.", Kind: obs.GaugeKind, Labels: []string{"listener"}},
+	{Name: "kafka_log_log_size", Help: "Bytes of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
+	{Name: "kafka_log_log_numlogsegments", Help: "Segments of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
+	{Name: "kafka_log_log_logstartoffset", Help: "First offset of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
+	{Name: "kafka_log_log_logendoffset", Help: "Offset after the last of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
+}
+
+func (b *Broker) collectKafka(s *obs.Scrape) {
+	c := countPartitions(b.catalog.Image(), b.identity.NodeID)
+	failed := 0
+	perPartition := b.partitionSeries(c.here)
+	for _, d := range b.logs.Dirs() {
+		if d.Err != nil {
+			failed++
+		}
+		for _, l := range d.Logs {
+			if !perPartition {
+				break
+			}
+			v := l.View()
+			for i, n := range []int64{l.Size(), int64(l.Segments()), v.Start, v.End} {
+				s.Emit(13+i, float64(n), l.Topic(), strconv.Itoa(int(l.ID().Index)))
+			}
+		}
+	}
+	for i, v := range []float64{
+		oneIf(b.control.Active()), float64(c.topics), float64(c.partitions), float64(c.leaderless), float64(c.fenced), float64(c.active),
+		float64(c.here), float64(c.led), float64(c.underReplicated), float64(c.underMinISR), float64(c.offline(failed)), float64(failed),
+	} {
+		s.Emit(i, v)
+	}
+	for name, n := range b.server.Stats().Connections {
+		s.Emit(12, float64(n), name)
+	}
+}
+
+// partitionSeries says whether a scrape shows single partitions
+// (metrics.partition.labels).
+func (b *Broker) partitionSeries(here int) bool {
+	switch b.o.Conf.MetricsPartitions {
+	case "on":
+		return true
+	case "off":
+		return false
+	}
+	return here < manyPartitions
+}
+
+// manyPartitions is where partition series stop being on by default.
+const manyPartitions = 2000
+
+type counts struct {
+	topics, partitions, leaderless, fenced, active int
+	here, led, underReplicated, underMinISR, dirs  int
+}
+
+// offline estimates the replicas of failed directories: all of them when every
+// directory has failed; the image does not say which lie where.
+func (c counts) offline(failed int) int {
+	if failed == 0 || c.dirs == 0 {
+		return 0
+	}
+	return c.here * failed / c.dirs
+}
+
+// countPartitions walks the image once: about 20 ms for two million partitions,
+// at a scrape.
+func countPartitions(im *meta.Image, self int32) (c counts) {
+	for br := range im.Brokers() {
+		if br.State == meta.Active {
+			c.active++
+		} else {
+			c.fenced++
+		}
+		if br.ID == self {
+			c.dirs = len(br.Dirs)
+		}
+	}
+	for t := range im.Topics() {
+		c.topics++
+		for i := range t.Partitions() {
+			p, _ := t.Partition(i)
+			c.partitions++
+			if p.Leader < 0 {
+				c.leaderless++
+			}
+			for _, r := range p.Replicas {
+				if r == self {
+					c.here++
+				}
+			}
+			if p.Leader == self {
+				c.led++
+				inSync := len(p.ISR())
+				if inSync < len(p.Replicas) {
+					c.underReplicated++
+				}
+				if inSync < int(p.MinISR) {
+					c.underMinISR++
+				}
+			}
+		}
+	}
+	return c
+}
+
+func oneIf(ok bool) float64 {
+	if ok {
+		return 1
+	}
+	return 0
+}
