@@ -107,6 +107,14 @@ func TestCrash(t *testing.T) {
 			write(t, f, 2, "Z")
 			must(t, f.Sync())
 		}, "x\x00Z", "x\x00Z"},
+		{"a hole where bytes were, synced", func(t *testing.T, m *vfs.Mem) {
+			f := create(t, m, "/d/a")
+			write(t, f, 0, "xyz")
+			must(t, m.SyncAll("/"))
+			must(t, f.Truncate(1))
+			must(t, f.Truncate(3))
+			must(t, f.Sync())
+		}, "x\x00\x00", "x\x00\x00"},
 		{"removed", func(t *testing.T, m *vfs.Mem) {
 			write(t, create(t, m, "/d/a"), 0, "x")
 			must(t, m.SyncAll("/"))
@@ -257,11 +265,11 @@ func populate(t *testing.T, m *vfs.Mem, r *rand.Rand) []*file {
 	var files []*file
 	byName := map[string]*file{}
 	writes := byte(1) // each has a byte of its own
-	name := func() string { return string(rune('a' + r.IntN(6))) }
-	for range 10 + r.IntN(60) {
+	name := func() string { return string(rune('a' + r.IntN(4))) }
+	for range 10 + r.IntN(150) {
 		n := name()
 		f := byName[n]
-		switch op := r.IntN(12); {
+		switch op := r.IntN(14); {
 		case f == nil && op < 8:
 			f = &file{h: create(t, m, "/d/"+n), names: []string{"", n}, mayBeOff: true}
 			files, byName[n] = append(files, f), f
@@ -280,10 +288,10 @@ func populate(t *testing.T, m *vfs.Mem, r *rand.Rand) []*file {
 		case op < 6:
 			must(t, f.h.Sync())
 			f.disk, f.low = f.now, len(f.now)
-		case op == 6:
-			size := r.IntN(len(f.now) + 1)
+		case op == 6, op > 11:
+			size := r.IntN(len(f.now) + 2*block)
 			must(t, f.h.Truncate(int64(size)))
-			f.now, f.low = f.now[:size], min(f.low, size)
+			f.now, f.low = padded(f.now, 0, size), min(f.low, size)
 		case op == 9:
 			must(t, m.Remove("/d/"+n))
 			delete(byName, n)
