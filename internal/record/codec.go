@@ -124,7 +124,7 @@ func readAll(dst []byte, r io.Reader, room int) ([]byte, error) {
 			return dst, atEnd(r)
 		}
 		if cap(dst) == len(dst) {
-			dst = slices.Grow(dst, min(left, max(readChunk, len(dst)-start)))
+			dst = doubled(dst, start, min(left, readChunk), left)
 		}
 		n, err := r.Read(dst[len(dst):min(cap(dst), len(dst)+left)])
 		dst = dst[:len(dst)+n]
@@ -135,6 +135,15 @@ func readAll(dst []byte, r io.Reader, room int) ([]byte, error) {
 			return dst, err
 		}
 	}
+}
+
+// doubled makes room for n bytes and, as long as that is allowed, for as many
+// as have come out: slices.Grow alone would copy a large output five times.
+func doubled(dst []byte, start, n, left int) []byte {
+	if cap(dst)-len(dst) >= n {
+		return dst
+	}
+	return slices.Grow(dst, max(n, min(left, len(dst)-start)))
 }
 
 // atEnd says that r has nothing more: ErrTooLarge if it has.

@@ -46,9 +46,10 @@ func unsnappy(dst, src []byte, room int) ([]byte, error) {
 		if n > int64(len(src)-4) {
 			return dst, errXerial
 		}
+		left := room - (len(dst) - start)
+		dst = doubled(dst, start, min(left, xerialBlock), left)
 		var err error
-		dst, err = unsnappyBlock(dst, src[4:4+n], room-(len(dst)-start))
-		if err != nil {
+		if dst, err = unsnappyBlock(dst, src[4:4+n], left); err != nil {
 			return dst, err
 		}
 		src = src[4+n:]

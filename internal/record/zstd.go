@@ -39,14 +39,18 @@ func unzstd(dst, src []byte, room int) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	start, offer := len(dst), min(bound, room)
+	// One block more than allowed, so that the one that crosses the line fits and
+	// is seen to: the library has no error of its own for it.
+	start, offer := len(dst), min(bound, room+zstdBlock)
 	dst = slices.Grow(dst, offer)
 	out, err := unzstds.DecodeAll(src, dst[:start:start+offer])
 	switch {
+	case len(out)-start > room:
+		return dst[:start], ErrTooLarge
 	case err == nil:
 		return out, nil
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded) && bound > room:
-		return dst[:start], ErrTooLarge
+		return dst[:start], ErrTooLarge // the header says so itself
 	}
 	return dst[:start], err
 }
