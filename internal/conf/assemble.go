@@ -147,18 +147,23 @@ func (l *loader) storage() {
 	}
 }
 
-// derive notes the values that DescribeConfigs shows for keys nobody set.
+// derive notes the values that DescribeConfigs shows for keys nobody set. Of the
+// two names of this node's number each counts as set when the other one is.
 func (l *loader) derive() {
 	b := l.broker
+	for _, pair := range [][2]string{{"node.id", "broker.id"}, {"broker.id", "node.id"}} {
+		if s, ok := l.values[pair[0]]; ok && !b.isSet(pair[1]) && b.NodeID >= 0 {
+			s.value = Int.print(int64(b.NodeID))
+			l.values[pair[1]] = s
+		}
+	}
 	b.derived = map[string]string{
 		"node.id":                             Int.print(int64(b.NodeID)),
 		"broker.id":                           Int.print(int64(b.NodeID)),
 		"listeners":                           join(b.Listeners),
 		"advertised.listeners":                join(b.Advertised),
 		"controller.listener.names":           strings.Join(b.ControllerNames, ","),
-		"inter.broker.listener.name":          b.InterBroker,
 		"log.dirs":                            strings.Join(b.LogDirs, ","),
-		"metadata.log.dir":                    b.MetadataDir,
 		"controller.quorum.bootstrap.servers": strings.Join(b.BootstrapServers, ","),
 	}
 }
