@@ -30,7 +30,8 @@ const (
 )
 
 type initProducerAPI struct {
-	d Deps
+	d      Deps
+	submit func([]meta.Command, time.Time, func(controller.Committed))
 
 	mu       sync.Mutex
 	next     int64 // [next, end) is in hand
@@ -46,7 +47,9 @@ type idWaiter struct {
 	err error
 }
 
-func newInitProducer(d Deps) *initProducerAPI { return &initProducerAPI{d: d} }
+func newInitProducer(d Deps) *initProducerAPI {
+	return &initProducerAPI{d: d, submit: d.Controller.Submit}
+}
 
 func (a *initProducerAPI) serve(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrInitProducerIDRequest()
@@ -142,7 +145,7 @@ func (a *initProducerAPI) later(r wire.Reply) wire.Outcome {
 // ask submits one command for a block; its result serves all who wait by then.
 func (a *initProducerAPI) ask(deadline time.Time) {
 	cmd := meta.AllocateProducerIDs{Broker: a.d.Conf.NodeID, BrokerEpoch: a.brokerEpoch(), Count: producerBlock}
-	a.d.Controller.Submit([]meta.Command{cmd}, deadline, func(c controller.Committed) {
+	a.submit([]meta.Command{cmd}, deadline, func(c controller.Committed) {
 		err := c.Err
 		if err == nil {
 			err = c.Results[0].Err

@@ -47,7 +47,7 @@ func startNode(t testing.TB, fs vfs.FS) *node {
 	n.conf = b
 	n.catalog = catalog.NewStore()
 	n.fsm = catalog.NewFSM(n.catalog)
-	n.must(meta.Bootstrap{ClusterID: "test"})
+	n.must(meta.Bootstrap{ClusterID: "test", Level: meta.MaxLevel})
 	n.register()
 	n.boot()
 	return n
@@ -55,7 +55,13 @@ func startNode(t testing.TB, fs vfs.FS) *node {
 
 // register makes broker 1 known and active.
 func (n *node) register() {
-	r := n.must(meta.RegisterBroker{ID: self, ClusterID: "test", Incarnation: step.TopicID{byte(n.index + 1), 9}, Dirs: []step.TopicID{{7, 7}}})
+	var seen int64
+	if b, ok := n.catalog.Image().Broker(self); ok {
+		seen = b.Epoch
+	}
+	r := n.must(meta.RegisterBroker{
+		ID: self, ClusterID: "test", Incarnation: step.TopicID{byte(n.index + 1), 9}, Dirs: []step.TopicID{{7, 7}}, Seen: seen,
+	})
 	n.must(meta.SetBrokerState{ID: self, Epoch: r.Epoch, State: meta.Active})
 }
 
