@@ -56,11 +56,7 @@ func (l *Log) Aborted(from, to int64) ([]record.Aborted, error) {
 	}
 	var out []record.Aborted
 	for i := v.segmentAt(from); i < len(v.segs); i++ {
-		list := v.aborted
-		if i+1 < len(v.segs) {
-			list = v.segs[i].aborted
-		}
-		for _, a := range list {
+		for _, a := range v.abortedOf(i) {
 			if a.Last >= from && a.First < to {
 				out = append(out, a)
 			}

@@ -89,6 +89,12 @@ func (l *Log) afterAppend(v *view, c *Config, rolled bool) {
 	if c.Durability == Fsync || rolled || c.FlushMessages > 0 && v.End-v.Durable >= c.FlushMessages {
 		l.dir.flusher.mark(l)
 	}
+	if c.FlushInterval > 0 && c.Durability == ISR && !l.flushDue.Swap(true) {
+		l.dir.keeper.later(time.Now().Add(c.FlushInterval), func() {
+			l.flushDue.Store(false)
+			l.dir.flusher.mark(l)
+		})
+	}
 	l.dir.keeper.touch(l, v)
 	if v.pos >= aheadFrom {
 		v.segs[len(v.segs)-1].allocateAhead(v.pos)

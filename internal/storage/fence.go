@@ -40,16 +40,20 @@ func (l *Log) fence(epoch int32, lead bool) (end int64, err error) {
 func (l *Log) saveEpochs() error {
 	l.files.enter()
 	defer l.files.leave()
-	return l.saveEpochsGated()
-}
-
-func (l *Log) saveEpochsGated() error {
-	epochs := l.view.Load().epochs
-	if len(l.view.Load().segs) == 0 || slices.Equal(epochs, l.written.epochs) {
+	if !l.hasFiles() {
 		return nil
 	}
 	if err := l.usable(); err != nil {
 		return err
+	}
+	return l.saveEpochsGated()
+}
+
+// saveEpochsGated writes the epoch cache unless it is on disk as it is.
+func (l *Log) saveEpochsGated() error {
+	epochs := l.view.Load().epochs
+	if slices.Equal(epochs, l.written.epochs) {
+		return nil
 	}
 	err := l.dir.replaceFiles([]smallFile{{path.Join(l.path(), epochsName), epochsFile(epochs)}})
 	if err != nil {

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"container/heap"
 	"sync"
 	"time"
 )
@@ -16,7 +17,7 @@ type keeper struct {
 	mu      sync.Mutex
 	touched []*Log // appended to since their last point
 	hurry   bool   // one of them is pointBytes past its point
-	chores  []chore
+	chores  chores
 }
 
 // chore is something to do at a moment.
@@ -53,10 +54,10 @@ func (k *keeper) touch(l *Log, v *view) {
 	}
 }
 
-// later has something done at a moment, or at Close at the latest.
+// later has something done at a moment.
 func (k *keeper) later(at time.Time, do func()) {
 	k.mu.Lock()
-	k.chores = append(k.chores, chore{at, do})
+	heap.Push(&k.chores, chore{at, do})
 	k.mu.Unlock()
 	k.nudge()
 }
@@ -71,53 +72,59 @@ func (k *keeper) nudge() {
 // run works until stop.
 func (k *keeper) run() {
 	defer close(k.done)
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
 	o := &k.dir.store.options
-	now := time.Now()
-	nextPoint, nextSweep, nextIdle := time.Time{}, now.Add(o.RetentionInterval), time.Time{}
+	sweep := time.Now().Add(o.RetentionInterval)
+	points := time.Time{} // none is due
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		due := nextSweep
-		k.mu.Lock()
-		busy, hurry := len(k.touched) > 0, k.hurry
-		for _, c := range k.chores {
-			due = earlier(due, c.at)
-		}
-		k.mu.Unlock()
-		if busy && nextPoint.IsZero() {
-			nextPoint, nextIdle = time.Now().Add(o.CheckpointInterval), time.Now().Add(idleAfter)
-		}
-		due = earlier(earlier(due, nextPoint), nextIdle)
-		if hurry {
-			due = time.Now()
-		}
-		timer.Reset(time.Until(due))
 		select {
 		case <-k.quit:
 			return
 		case <-k.wake:
-			if !hurry {
-				continue
-			}
 		case <-timer.C:
 		}
-		now = time.Now()
-		if hurry || !nextPoint.IsZero() && !now.Before(nextPoint) {
-			nextPoint = time.Time{}
+		now := time.Now()
+		busy, hurry, chores := k.due(now)
+		for _, do := range chores {
+			do()
+		}
+		switch {
+		case hurry || busy && !points.IsZero() && !now.Before(points):
+			points = time.Time{}
 			k.points()
+			busy, _, _ = k.due(time.Time{})
+		case !busy:
+			points = time.Time{}
 		}
-		if !nextIdle.IsZero() && !now.Before(nextIdle) {
-			nextIdle = time.Time{}
-			if k.giveBackIdle(now) {
-				nextIdle = now.Add(idleAfter)
-			}
+		if busy && points.IsZero() {
+			points = now.Add(o.CheckpointInterval)
 		}
-		if !now.Before(nextSweep) {
-			nextSweep = now.Add(o.RetentionInterval)
+		if !now.Before(sweep) {
+			sweep = now.Add(o.RetentionInterval)
 			k.dir.sweep(now)
 		}
-		k.runChores(now)
+		timer.Reset(time.Until(earlier(earlier(sweep, points), k.nextChore())))
 	}
+}
+
+// due takes what is to be done by now.
+func (k *keeper) due(now time.Time) (busy, hurry bool, chores []func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for len(k.chores) > 0 && !k.chores[0].at.After(now) {
+		chores = append(chores, heap.Pop(&k.chores).(chore).do)
+	}
+	return len(k.touched) > 0, k.hurry, chores
+}
+
+func (k *keeper) nextChore() time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.chores) == 0 {
+		return time.Time{}
+	}
+	return k.chores[0].at
 }
 
 // earlier is the earlier of two moments, of which one may be none.
@@ -128,30 +135,25 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// idleAfter is how long a log may be quiet before it gives space back.
-const idleAfter = time.Minute
-
-// stop ends the keeper. Chores that are left are done now.
+// stop ends the keeper. Chores that are left are the next start's.
 func (k *keeper) stop() {
 	close(k.quit)
 	<-k.done
 }
 
-func (k *keeper) runChores(now time.Time) {
-	k.mu.Lock()
-	var ready, rest []chore
-	for _, c := range k.chores {
-		if c.at.After(now) {
-			rest = append(rest, c)
-		} else {
-			ready = append(ready, c)
-		}
-	}
-	k.chores = rest
-	k.mu.Unlock()
-	for _, c := range ready {
-		c.do()
-	}
+// chores is a heap by moment.
+type chores []chore
+
+func (c chores) Len() int           { return len(c) }
+func (c chores) Less(i, j int) bool { return c[i].at.Before(c[j].at) }
+func (c chores) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
+func (c *chores) Push(x any)        { *c = append(*c, x.(chore)) }
+func (c *chores) Pop() any {
+	last := len(*c) - 1
+	x := (*c)[last]
+	(*c)[last] = chore{}
+	*c = (*c)[:last]
+	return x
 }
 
 // points takes a point of every log that has grown.
@@ -166,7 +168,7 @@ func (k *keeper) points() {
 	if k.dir.failure() != nil {
 		return
 	}
-	if err := k.dir.checkpoint(logs, false); err != nil {
+	if err := k.dir.checkpoint(logs, inTurn); err != nil {
 		k.dir.logger.Warn("checkpoint not written; the next one is tried in its turn", "dir", k.dir.path, "err", err)
 	}
 }

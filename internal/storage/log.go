@@ -31,8 +31,9 @@ type Log struct {
 	closing   bool   // the store is: nobody writes
 	truncates int64  // how many there were
 
-	queued  atomic.Bool // in the flusher's queue
-	touched atomic.Bool // in the keeper's list
+	queued   atomic.Bool // in the flusher's queue
+	touched  atomic.Bool // in the keeper's list
+	flushDue atomic.Bool // the keeper will queue it: flush.ms
 
 	// syncMu guards what the flusher and those who wait for it share.
 	syncMu  sync.Mutex

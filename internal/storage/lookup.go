@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -18,6 +19,9 @@ const (
 	byPosition           // position in the file
 )
 
+// errNoIndex says that an index file is missing or not to be believed.
+var errNoIndex = errors.New("index is missing or wrong")
+
 // floor gives the position of a batch at or before what is looked for; 0 where
 // the index has nothing lower. Active and freshly sealed segments have their
 // index in memory, others in .index.
@@ -28,7 +32,12 @@ func (s *segment) floor(v *view, active bool, what by, key int64) (int64, error)
 	if m := s.index.Load(); m != nil {
 		return floorIn(m.entries, what, key), nil
 	}
-	return s.floorOnDisk(what, key)
+	pos, err := s.floorOnDisk(what, key)
+	if !errors.Is(err, errNoIndex) {
+		return pos, err
+	}
+	entries, err := s.rebuilt()
+	return floorIn(entries, what, key), err
 }
 
 func floorIn(entries []indexEntry, what by, key int64) int64 {
@@ -38,64 +47,18 @@ func floorIn(entries []indexEntry, what by, key int64) int64 {
 	return floorPosition(entries, key)
 }
 
-// pageBytes is how much of an index file is read at once: 512 entries.
-const pageBytes = 512 * offsetEntryBytes
-
-var pages = sync.Pool{New: func() any { return new([pageBytes]byte) }}
-
-// floorOnDisk searches .index: a few reads of one entry find the page, one read
-// the entry. A file that is missing or senseless is made anew.
-func (s *segment) floorOnDisk(what by, key int64) (int64, error) {
-	f, err := s.log.dir.fs.Open(s.path(indexSuffix), vfs.Read)
-	if err != nil {
-		return s.rebuilt(what, key)
-	}
-	defer f.Close() // read only
-	size, err := f.Size()
-	if err != nil || size%offsetEntryBytes != 0 {
-		return s.rebuilt(what, key)
-	}
-	page := pages.Get().(*[pageBytes]byte)
-	defer pages.Put(page)
-	at := func(i int) int64 { // the key of the first entry of page i
-		if _, err = f.ReadAt(page[:offsetEntryBytes], int64(i)*pageBytes); err != nil {
-			return 0
-		}
-		return entryKey(page[:], what)
-	}
-	count := int((size + pageBytes - 1) / pageBytes)
-	p := sort.Search(count, func(i int) bool { return err == nil && at(i) > key }) - 1
-	if p < 0 && err == nil {
-		return 0, nil
-	}
-	if err == nil {
-		var n int
-		n, err = f.ReadAt(page[:], int64(p)*pageBytes)
-		if err == io.EOF {
-			err = nil
-		}
-		if err == nil {
-			return s.checked(page[:n-n%offsetEntryBytes], what, key)
-		}
-	}
-	return s.rebuilt(what, key)
-}
-
-func entryKey(p []byte, what by) int64 {
-	if what == byOffset {
-		return int64(binary.BigEndian.Uint32(p))
-	}
-	return int64(binary.BigEndian.Uint32(p[4:]))
-}
-
-// checked finds the entry in a page and believes it only if the batch that it
+// floorOnDisk searches .index, and believes the entry only if the batch that it
 // names is there (I10).
-func (s *segment) checked(page []byte, what by, key int64) (int64, error) {
-	n := sort.Search(len(page)/offsetEntryBytes, func(i int) bool { return entryKey(page[i*offsetEntryBytes:], what) > key })
-	if n == 0 {
-		return 0, nil
+func (s *segment) floorOnDisk(what by, key int64) (int64, error) {
+	e, err := s.searchFile(indexSuffix, offsetEntryBytes, func(e []byte) bool {
+		if what == byOffset {
+			return int64(binary.BigEndian.Uint32(e)) > key
+		}
+		return int64(binary.BigEndian.Uint32(e[4:])) > key
+	})
+	if e == nil || err != nil {
+		return 0, err
 	}
-	e := page[(n-1)*offsetEntryBytes:]
 	last, pos := int64(binary.BigEndian.Uint32(e)), int64(binary.BigEndian.Uint32(e[4:]))
 	h, err := s.log.store.files.get(s, vfs.Write)
 	if err != nil {
@@ -104,24 +67,74 @@ func (s *segment) checked(page []byte, what by, key int64) (int64, error) {
 	defer h.release()
 	scan := scanner{h: h, size: s.size}
 	defer scan.close()
-	if b, err := scan.header(pos); err == nil && b.LastOffset() == s.base+last {
-		return pos, nil
+	if b, err := scan.header(pos); err != nil || b.LastOffset() != s.base+last {
+		return 0, errNoIndex
 	}
-	return s.rebuilt(what, key)
+	return pos, nil
 }
+
+// An index file is searched page by page: a few reads of one entry find the
+// page, one read brings it. 6144 bytes hold whole entries of both files.
+const pageBytes = 6144
+
+var pages = sync.Pool{New: func() any { return new([pageBytes]byte) }}
+
+// searchFile gives a copy of the last entry for which after is false, nil if
+// there is none. The entries are sorted: after is false, then true.
+func (s *segment) searchFile(suffix string, entry int64, after func([]byte) bool) ([]byte, error) {
+	f, err := s.log.dir.fs.Open(s.path(suffix), vfs.Read)
+	if err != nil {
+		return nil, errNoIndex
+	}
+	defer f.Close() // read only
+	size, err := f.Size()
+	if err != nil || size%entry != 0 || size == 0 && s.size > s.log.config.Load().IndexIntervalBytes+maxQuiet {
+		return nil, errNoIndex
+	}
+	page := pages.Get().(*[pageBytes]byte)
+	defer pages.Put(page)
+	count := int((size + pageBytes - 1) / pageBytes)
+	p := sort.Search(count, func(i int) bool {
+		if _, e := f.ReadAt(page[:entry], int64(i)*pageBytes); e != nil {
+			err = e
+			return true
+		}
+		return after(page[:entry])
+	}) - 1
+	if p < 0 && err == nil {
+		return nil, nil
+	}
+	n := 0
+	if err == nil {
+		n, err = f.ReadAt(page[:], int64(p)*pageBytes)
+	}
+	if err != nil && err != io.EOF {
+		return nil, errNoIndex
+	}
+	n /= int(entry)
+	i := sort.Search(n, func(i int) bool { return after(page[int64(i)*entry:][:entry]) }) - 1
+	if i < 0 {
+		return nil, errNoIndex // the file changed under the search
+	}
+	return append([]byte(nil), page[int64(i)*entry:][:entry]...), nil
+}
+
+// maxQuiet is how large a segment may be, beyond the index interval, without a
+// single index entry: one batch of the usual largest size.
+const maxQuiet = 1 << 20
 
 // rebuilt makes the index of a sealed segment anew from its .log. The keeper
 // writes the files.
-func (s *segment) rebuilt(what by, key int64) (int64, error) {
+func (s *segment) rebuilt() ([]indexEntry, error) {
 	t := newTail(s.base)
 	t.seg = s
 	if err := s.log.walk(&t, s.size); err != nil {
-		return 0, err
+		return nil, err
 	}
 	s.index.Store(&memIndex{t.index})
 	s.log.dir.logger.Info("index made anew", "segment", s.path(logSuffix))
 	s.log.dir.keeper.touch(s.log, s.log.view.Load())
-	return floorIn(t.index, what, key), nil
+	return t.index, nil
 }
 
 // walk notes the headers of a segment's first size bytes in t, trusting them.

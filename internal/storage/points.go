@@ -55,9 +55,18 @@ func (l *Log) captureLocked() {
 	l.candidate = p
 }
 
+// checkpointMode says how much is done for a point.
+type checkpointMode uint8
+
+const (
+	inTurn checkpointMode = iota // logs of durability isr only as far as they are durable
+	forced                       // all are made durable up to now
+	clean                        // forced, and the logs are closed after it
+)
+
 // checkpoint names a durable point for each of these logs: small files first,
-// then the journal. clean says that the logs are closed after it.
-func (d *logDir) checkpoint(logs []*Log, clean bool) error {
+// then the journal.
+func (d *logDir) checkpoint(logs []*Log, how checkpointMode) error {
 	var ready []*point
 	var gated []*Log
 	defer func() {
@@ -65,11 +74,11 @@ func (d *logDir) checkpoint(logs []*Log, clean bool) error {
 			l.files.leave()
 		}
 	}()
-	for _, l := range d.capture(logs, clean) {
+	for _, l := range d.capture(logs, how) {
 		l.files.enter()
 		gated = append(gated, l)
 		if p := l.stillTrue(); p != nil {
-			p.clean = clean
+			p.clean = how == clean
 			ready = append(ready, p)
 		} else {
 			ready = append(ready, nil)
@@ -113,11 +122,11 @@ func (d *logDir) sort(err error) error {
 
 // capture takes points and waits until they are durable. A log of durability
 // isr is captured when it rolls, and named when the flusher has come by.
-func (d *logDir) capture(logs []*Log, clean bool) (ready []*Log) {
+func (d *logDir) capture(logs []*Log, how checkpointMode) (ready []*Log) {
 	ends := make([]int64, len(logs))
 	for i, l := range logs {
 		l.writeMu.Lock()
-		if clean || l.Durability() == Fsync {
+		if how != inTurn || l.Durability() == Fsync {
 			l.captureLocked()
 			d.flusher.mark(l)
 		}
@@ -132,7 +141,7 @@ func (d *logDir) capture(logs []*Log, clean bool) (ready []*Log) {
 		case ends[i] < 0:
 		case mutations.checkpointAhead:
 			ready = append(ready, l)
-		case clean || l.Durability() == Fsync:
+		case how != inTurn || l.Durability() == Fsync:
 			if d.flusher.await(l, ends[i]) {
 				ready = append(ready, l)
 			}

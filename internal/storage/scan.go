@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"sync"
 	"time"
@@ -175,7 +176,8 @@ func (r *recovery) take(b record.Batch) {
 		case r.state != nil && b.BaseOffset() < r.state.end:
 			r.control = r.control || b.Control()
 		default:
-			r.l.replay(&r.t, b)
+			r.l.hadProducers = true
+			r.l.producers.replay(&r.t, b, r.hw())
 		}
 	}
 	r.t.note(b, r.l.config.Load().IndexIntervalBytes, 0)
@@ -184,15 +186,15 @@ func (r *recovery) take(b record.Batch) {
 	}
 }
 
-// replay takes a batch's producer into account as the append did.
-func (l *Log) replay(t *tail, b record.Batch) {
-	l.hadProducers = true
+// replay takes a batch's producer into account as the append did. hw: what was
+// decided below it is forgotten.
+func (ps *producers) replay(t *tail, b record.Batch, hw int64) {
 	if !b.Control() {
-		t.txns = l.producers.data(b, t.txns)
+		t.txns = ps.data(b, t.txns)
 	} else if m, err := b.Marker(); err == nil {
-		t.mark(&l.producers, b, m, 0)
+		t.mark(ps, b, m, hw)
 	}
-	l.producers.keep()
+	ps.keep()
 }
 
 // useState takes the state file over at the offset up to which it is true.
@@ -215,39 +217,55 @@ func (r *recovery) finishProducers() error {
 	return r.rewalk()
 }
 
+// hw is the high watermark as far as it is known.
+func (r *recovery) hw() int64 {
+	if r.m == nil {
+		return math.MaxInt64
+	}
+	return r.m.hw
+}
+
 // rewalk derives producers, aborted transactions and epochs from the whole log
-// up to the tail. It reads headers, and markers.
+// up to the tail.
 func (r *recovery) rewalk() error {
-	r.l.producers = producers{}
 	r.state, r.rebuild, r.control = nil, false, false
 	r.l.written.producersAt = -1
-	w := tail{}
-	segs := r.segs
-	if r.t.seg != nil {
-		segs = append(segs[:len(segs):len(segs)], r.t.seg)
-	}
-	for i, s := range segs {
-		size := s.size
-		if i == len(r.segs) {
-			size = r.t.pos
-		}
-		w.seg, w.aborted = s, nil
-		if err := r.rewalkSegment(&w, size); err != nil {
+	w := walker{l: r.l, hw: r.hw()}
+	for _, s := range r.segs {
+		if err := w.segment(s, s.size); err != nil {
 			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
-		s.aborted = w.aborted
+		s.aborted = w.t.aborted
 	}
-	r.t.aborted, r.t.txns = w.aborted, w.txns
-	if len(r.t.epochs) == 0 || r.l.written.epochs == nil {
-		r.t.epochs = w.epochs
+	w.t.aborted = nil
+	if s := r.t.seg; s != nil {
+		if err := w.segment(s, r.t.pos); err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+	}
+	r.l.producers, r.l.hadProducers = w.ps, r.l.hadProducers || len(w.ps.m) > 0
+	r.t.aborted, r.t.txns = w.t.aborted, w.t.txns
+	if r.l.written.epochs == nil {
+		r.t.epochs = w.t.epochs
 	}
 	return nil
 }
 
-func (r *recovery) rewalkSegment(w *tail, size int64) error {
-	h, err := r.l.store.files.get(w.seg, vfs.Write)
+// walker derives from batches what only they know for sure: producers, open
+// transactions, aborted ones, epochs. It reads headers, and markers whole.
+type walker struct {
+	l  *Log
+	hw int64
+	ps producers
+	t  tail // epochs and txns of all, aborted of the last segment
+}
+
+// segment walks the first size bytes of the next segment.
+func (w *walker) segment(s *segment, size int64) error {
+	w.t.seg, w.t.aborted = s, nil
+	h, err := w.l.store.files.get(s, vfs.Write)
 	if err != nil {
-		return r.l.openError(w.seg, err)
+		return w.l.openError(s, err)
 	}
 	defer h.release()
 	scan := scanner{h: h, size: size}
@@ -257,18 +275,18 @@ func (r *recovery) rewalkSegment(w *tail, size int64) error {
 		if err != nil {
 			return err
 		}
-		if e := b.LeaderEpoch(); e > latestEpoch(w.epochs) {
-			w.epochs = assignEpoch(w.epochs, e, b.BaseOffset())
+		if e := b.LeaderEpoch(); e > latestEpoch(w.t.epochs) {
+			w.t.epochs = assignEpoch(w.t.epochs, e, b.BaseOffset())
 		}
 		if b.ProducerID() >= 0 {
 			whole := b.Batch
 			if b.Control() {
-				whole = make([]byte, b.size)
-				if _, err := h.ReadAt(whole, pos); err != nil {
-					return err
+				whole = make(record.Batch, b.size)
+				if n, err := h.ReadAt(whole, pos); n < len(whole) {
+					return fmt.Errorf("read %s at %d: %w", s.path(logSuffix), pos, err)
 				}
 			}
-			r.l.replay(w, whole)
+			w.ps.replay(&w.t, whole, w.hw)
 		}
 		pos += b.size
 	}

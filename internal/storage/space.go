@@ -2,6 +2,7 @@ package storage
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/brokerd/brokerd/internal/vfs"
 )
@@ -19,6 +20,7 @@ const (
 type spaceAhead struct {
 	busy    atomic.Bool
 	sealed  atomic.Bool
+	watched atomic.Bool  // the keeper will come by
 	end     atomic.Int64 // reserved up to here
 	counted int64        // of it in logDir.ahead; owned by who set busy
 }
@@ -55,7 +57,29 @@ func (s *segment) reserve(pos, step int64) {
 	if h.Allocate(from, pos+step-from) == nil {
 		s.space.end.Store(pos + step)
 		s.count(pos)
+		s.watchIdle(pos)
 	}
+}
+
+// idleAfter is how long a segment may be quiet before it gives space back.
+const idleAfter = time.Minute
+
+// watchIdle gives back what is ahead once nothing was written for a while.
+func (s *segment) watchIdle(pos int64) {
+	if s.space.watched.Swap(true) {
+		return
+	}
+	s.log.dir.keeper.later(time.Now().Add(idleAfter), func() {
+		s.space.watched.Store(false)
+		v := s.log.view.Load()
+		switch i := v.segmentAt(s.base); {
+		case len(v.segs) == 0 || v.segs[i] != s || s.space.end.Load() == 0:
+		case v.sizeOf(i) == pos:
+			s.log.giveBack(s)
+		default:
+			s.watchIdle(v.sizeOf(i))
+		}
+	})
 }
 
 // count makes logDir.ahead true for this segment.

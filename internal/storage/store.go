@@ -448,7 +448,7 @@ func (d *logDir) close(all []*Log) error {
 				l.giveBack(g)
 			}
 		}
-		err = d.checkpoint(logs, true)
+		err = d.checkpoint(logs, clean)
 	}
 	for _, l := range logs {
 		l.stop(ErrClosed, false)

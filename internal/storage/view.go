@@ -43,6 +43,14 @@ func (v *view) sizeOf(i int) int64 {
 	return v.pos
 }
 
+// abortedOf is the aborted index of segment i in this view.
+func (v *view) abortedOf(i int) []record.Aborted {
+	if i+1 < len(v.segs) {
+		return v.segs[i].aborted
+	}
+	return v.aborted
+}
+
 // settle makes the last stable offset follow from the rest.
 func (v *view) settle() { v.LastStable = lastStable(v.HighWatermark, v.txns) }
 
