@@ -68,6 +68,7 @@ var codes = []struct {
 	{controller.ErrBusy, kerr.RequestTimedOut},
 	{context.DeadlineExceeded, kerr.RequestTimedOut},
 	{controller.ErrDiskFull, kerr.KafkaStorageError},
+	{controller.ErrTooLarge, kerr.PolicyViolation},
 	{controller.ErrWrongServer, kerr.InvalidRequest},
 
 	{replica.ErrNotLeader, kerr.NotLeaderForPartition},

@@ -96,15 +96,16 @@ func (v view) metadata(req *kmsg.MetadataRequest, faults map[string]error) *kmsg
 		return resp
 	}
 	type key struct {
-		name string
-		id   step.TopicID
+		name  string
+		named bool
+		id    step.TopicID
 	}
 	seen := make(map[key]bool, len(req.Topics))
 	resp.Topics = make([]kmsg.MetadataResponseTopic, 0, len(req.Topics))
 	for _, rt := range req.Topics {
 		k := key{id: rt.TopicID}
 		if rt.Topic != nil {
-			k.name = *rt.Topic
+			k.name, k.named = *rt.Topic, true
 		}
 		if !seen[k] {
 			seen[k] = true

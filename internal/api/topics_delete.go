@@ -13,7 +13,6 @@ import (
 type deletion struct {
 	out kmsg.DeleteTopicsResponseTopic
 	err error
-	id  kmsg.DeleteTopicsRequestTopic
 	at  int
 }
 
@@ -54,7 +53,9 @@ func (v view) planDeletions(req *kmsg.DeleteTopicsRequest) []deletion {
 	count := make(map[[16]byte]int, len(asked))
 	for i, rt := range asked {
 		list[i] = v.planDeletion(rt, req.Version)
-		count[list[i].out.TopicID]++
+		if list[i].err == nil {
+			count[list[i].out.TopicID]++
+		}
 	}
 	for i := range list {
 		if d := &list[i]; d.err == nil && count[d.out.TopicID] > 1 {
