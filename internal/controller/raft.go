@@ -72,7 +72,7 @@ func openRaft(o Options, fsm *catalog.FSM) (*raftNode, error) {
 			return fail("bootstrap the metadata quorum", err)
 		}
 	}
-	n.r, err = raft.NewRaft(conf, fsm, logs, o.Stores.Stable, o.Stores.Snapshots, n.trans)
+	n.r, err = raft.NewRaft(conf, fsm, logs, o.Stores.Stable, snapshotGuard{o.Stores.Snapshots, o.Stores.Log}, n.trans)
 	if err != nil {
 		return fail("start the metadata quorum member", err)
 	}

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,6 +34,7 @@ func OpenBolt(dir string, l *slog.Logger) (Stores, error) {
 		return Stores{}, fmt.Errorf("make metadata directory: %w", err)
 	}
 	path := filepath.Join(dir, "raft.db")
+	_, missing := os.Stat(path)
 	db, err := raftboltdb.New(raftboltdb.Options{
 		Path: path,
 		// Without the free list on disk a commit writes two pages less; the
@@ -51,7 +53,29 @@ func OpenBolt(dir string, l *slog.Logger) (Stores, error) {
 		_ = db.Close() // the first error is what counts
 		return Stores{}, fmt.Errorf("open metadata snapshots: %w", err)
 	}
+	// Neither of the two makes the names of its own files durable.
+	if missing == nil {
+		return Stores{Log: db, Stable: db, Snapshots: snapshots, Closer: db}, nil
+	}
+	if err := syncDirs(filepath.Join(dir, "snapshots"), dir, filepath.Dir(dir)); err != nil {
+		_ = db.Close() // the first error is what counts
+		return Stores{}, err
+	}
 	return Stores{Log: db, Stable: db, Snapshots: snapshots, Closer: db}, nil
+}
+
+func syncDirs(dirs ...string) error {
+	for _, dir := range dirs {
+		d, err := os.Open(dir)
+		if err != nil {
+			return fmt.Errorf("sync directory: %w", err)
+		}
+		err = errors.Join(d.Sync(), d.Close())
+		if err != nil {
+			return fmt.Errorf("sync directory %s: %w", dir, err)
+		}
+	}
+	return nil
 }
 
 // HasState reports whether the stores remember anything: then this server
