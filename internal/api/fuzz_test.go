@@ -1,0 +1,92 @@
+package api
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// adminKeys are the families that need no data.
+var adminKeys = []int16{3, 18, 19, 20, 32, 33, 37, 44, 46, 55, 60, 74, 75, 10001}
+
+func requestOf(key int16) kmsg.Request {
+	if key == wire.KeyOpenRaftStream {
+		return &wire.OpenRaftStreamRequest{}
+	}
+	return kmsg.RequestForKey(key)
+}
+
+// FuzzServe gives the administrative calls any bytes: nothing panics, and what
+// is answered is a frame that a client can read. There is an image with topics,
+// but no controller, so that nothing is written.
+func FuzzServe(f *testing.F) {
+	n := startNode(f)
+	createTopic(n, "some-name-or-other", 3)
+	createTopic(n, "x", 1)
+	idle := newNode(f, false)
+	idle.run()
+	n = n.rebuild(func(d *Deps) { d.Controller = idle.deps.Controller })
+
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, key := range adminKeys {
+		versionsOf(n, key, func(version int16) {
+			req := requestOf(key)
+			req.SetVersion(version)
+			if kmsg.RequestForKey(key) != nil {
+				fill(rng, reflect.ValueOf(req).Elem())
+			}
+			f.Add(key, version, req.AppendTo(nil), version%2 == 0)
+		})
+	}
+	f.Fuzz(func(t *testing.T, key, version int16, body []byte, onController bool) {
+		if !served(key) {
+			return
+		}
+		c := connection("PLAINTEXT")
+		if onController {
+			c = connection("CONTROLLER")
+		}
+		o := n.Serve(&wire.Call{Key: key, Version: version, Correlation: 77, Body: body, Client: c})
+		if o == nil {
+			t.Fatalf("key %d v%d is not answered", key, version)
+		}
+		if !o.Ready() {
+			if left := time.Until(o.Deadline()); left > longestWait {
+				t.Fatalf("waits for %v", left)
+			}
+			done := make(chan struct{})
+			o.Notify(func(*wire.Handoff) { close(done) })
+			<-done
+		}
+		a := o.Finish(false)
+		if a.Close != "" {
+			return
+		}
+		resp := requestOf(key).ResponseKind()
+		if r := n.route(key); version > r.Max {
+			version = 0
+		}
+		resp.SetVersion(version)
+		rest := a.Frame[8:]
+		if resp.IsFlexible() && key != apiVersionsKey {
+			rest = rest[1:]
+		}
+		if int(binary.BigEndian.Uint32(a.Frame)) != len(a.Frame)-4 || resp.ReadFrom(rest) != nil {
+			t.Fatalf("key %d v%d is answered with no frame: %x", key, version, a.Frame)
+		}
+	})
+}
+
+func served(key int16) bool {
+	for _, k := range adminKeys {
+		if k == key {
+			return true
+		}
+	}
+	return false
+}
