@@ -238,7 +238,7 @@ type file struct {
 
 // TestCrashModel runs random operations and checks V2 and V3 after each crash.
 func TestCrashModel(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(150) {
 		r := rng(seed)
 		m := durableDir(t)
 		keep := []float64{0, 0.2, 0.5, 0.8, 1}[r.IntN(5)]
