@@ -17,6 +17,7 @@ const writerCount = 4
 type Writers struct {
 	mu      sync.Mutex
 	queue   [][]Sender
+	head    int // queue[:head] has been taken
 	stopped bool
 	wake    *sync.Cond // of mu: queue has grown, or stopped
 }
@@ -79,8 +80,10 @@ func (w *Writers) next() (group []Sender, ok bool) {
 		}
 		w.wake.Wait()
 	}
-	group = w.queue[0]
-	w.queue[0] = nil
-	w.queue = w.queue[1:]
+	group = w.queue[w.head]
+	w.queue[w.head] = nil
+	if w.head++; w.head == len(w.queue) {
+		w.queue, w.head = w.queue[:0], 0 // the array serves again: a flush costs no allocation
+	}
 	return group, true
 }
