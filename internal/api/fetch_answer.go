@@ -1,8 +1,6 @@
 package api
 
 import (
-	"encoding/binary"
-
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/storage"
@@ -43,7 +41,7 @@ func (f *fetchCall) answer() wire.Answer {
 		e.arrayLen(0)
 	}
 	if flexible {
-		f.endpoints(&e)
+		e.endpoints(f.leaders())
 	}
 	f.frame.B = e.b
 	a := f.frame.Answer()
@@ -188,10 +186,7 @@ func (f *fetchCall) partitionTags(e *encoder, p *fetching) {
 		e.int64(p.read.DivergedEnd)
 		e.b = append(e.b, 0)
 	case hint:
-		e.b = append(e.b, 1, 1, 9)
-		e.int32(leader.id)
-		e.int32(leader.epoch)
-		e.b = append(e.b, 0)
+		e.currentLeader(1, leader)
 	default:
 		e.b = append(e.b, 0)
 	}
@@ -210,42 +205,18 @@ func (f *fetchCall) leader(p *fetching) (leaderHint, bool) {
 	return leaderOf(im, f.listener, name, p.partition)
 }
 
-// endpoints writes the tail: where the leaders are that were named above (v16+).
-func (f *fetchCall) endpoints(e *encoder) {
-	var list []leaderHint
-	if f.reply.Version >= 16 {
-		list = f.leaders()
-	}
-	if len(list) == 0 {
-		e.b = append(e.b, 0)
-		return
-	}
-	sub := encoder{nil, true}
-	sub.arrayLen(len(list))
-	for _, l := range list {
-		sub.int32(l.id)
-		sub.string(l.host)
-		sub.int32(l.port)
-		sub.nullableString(l.rack)
-		sub.noTags()
-	}
-	e.b = append(e.b, 1, 0)
-	e.b = binary.AppendUvarint(e.b, uint64(len(sub.b)))
-	e.b = append(e.b, sub.b...)
-}
-
+// leaders lists the brokers that the hints name (v16+).
 func (f *fetchCall) leaders() (list []leaderHint) {
+	if f.reply.Version < 16 {
+		return nil
+	}
 	for i := range f.parts {
 		p := &f.parts[i]
 		if !p.include || dataCode(p.err) != kerr.NotLeaderForPartition.Code {
 			continue
 		}
-		l, ok := f.leader(p)
-		for _, known := range list {
-			ok = ok && known.id != l.id
-		}
-		if ok && l.host != "" {
-			list = append(list, l)
+		if l, ok := f.leader(p); ok {
+			list = addLeader(list, l)
 		}
 	}
 	return list

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,7 +38,6 @@ type produceAPI struct{ d Deps }
 type produceCall struct {
 	d        Deps
 	req      kmsg.ProduceRequest
-	resp     kmsg.ProduceResponse
 	reply    wire.Reply
 	listener string
 	deadline time.Time
@@ -187,8 +185,7 @@ func (p *produceCall) Finish(expired bool) wire.Answer {
 	if p.req.Acks == int16(replica.AcksNone) {
 		a = p.silence()
 	} else {
-		p.fill()
-		a = p.reply.Answer(&p.resp)
+		a = p.answer()
 	}
 	p.unref()
 	return a
@@ -226,73 +223,6 @@ func (b *producing) failure() error {
 	return b.ticket.Err
 }
 
-// fill builds the response in the structs of the last one.
-func (p *produceCall) fill() {
-	topics := p.resp.Topics[:0]
-	p.resp.Brokers = p.resp.Brokers[:0]
-	for i := range p.batches {
-		b := &p.batches[i]
-		if b.first {
-			topics = grow(topics)
-			t := &topics[len(topics)-1]
-			t.Topic, t.TopicID, t.Partitions = b.topic, b.id, t.Partitions[:0]
-		}
-		t := &topics[len(topics)-1]
-		t.Partitions = append(t.Partitions, kmsg.NewProduceResponseTopicPartition())
-		p.fillPartition(&t.Partitions[len(t.Partitions)-1], b)
-	}
-	p.resp.Topics = topics
-}
-
-func (p *produceCall) fillPartition(r *kmsg.ProduceResponseTopicPartition, b *producing) {
-	r.Partition, r.BaseOffset, r.LogAppendTime, r.LogStartOffset = b.partition, -1, -1, -1
-	if err := b.failure(); err != nil {
-		p.fillError(r, b, err)
-		return
-	}
-	r.BaseOffset, r.LogAppendTime, r.LogStartOffset = b.ticket.Base, b.ticket.AppendTime, b.ticket.Start
-}
-
-func (p *produceCall) fillError(r *kmsg.ProduceResponseTopicPartition, b *producing, err error) {
-	_, r.ErrorMessage = codeText(err)
-	r.ErrorCode = dataCode(err)
-	if p.reply.Version >= 13 && r.ErrorCode == kerr.UnknownTopicOrPartition.Code && errors.Is(err, replica.ErrUnknownPartition) {
-		if _, ok := p.d.Catalog.Image().Topic(b.id); !ok {
-			r.ErrorCode = kerr.UnknownTopicID.Code
-		}
-	}
-	if e, ok := errors.AsType[*replica.BatchError](err); ok {
-		for _, f := range e.Records {
-			x := kmsg.NewProduceResponseTopicPartitionErrorRecord()
-			x.RelativeOffset, x.ErrorMessage = f.Index, &f.Text
-			r.ErrorRecords = append(r.ErrorRecords, x)
-		}
-	}
-	if r.ErrorCode == kerr.NotLeaderForPartition.Code {
-		p.fillLeader(r, b)
-	}
-}
-
-// fillLeader tells a client that asked the wrong broker whom to ask (v10+).
-func (p *produceCall) fillLeader(r *kmsg.ProduceResponseTopicPartition, b *producing) {
-	im := p.d.Catalog.Image()
-	l, ok := leaderOf(im, p.listener, b.topic, b.partition)
-	if !ok {
-		return
-	}
-	r.CurrentLeader.LeaderID, r.CurrentLeader.LeaderEpoch = l.id, l.epoch
-	for _, known := range p.resp.Brokers {
-		if known.NodeID == l.id {
-			return
-		}
-	}
-	if l.host != "" {
-		br := kmsg.NewProduceResponseBroker()
-		br.NodeID, br.Host, br.Port, br.Rack = l.id, l.host, l.port, l.rack
-		p.resp.Brokers = append(p.resp.Brokers, br)
-	}
-}
-
 func (p *produceCall) unref() {
 	if p.refs.Add(-1) == 0 {
 		p.recycle()
@@ -313,14 +243,4 @@ func (p *produceCall) recycle() {
 	p.req.TransactionID = nil
 	p.done = nil
 	produceCalls.Put(p)
-}
-
-// grow adds an element to s and keeps what a former use left in it, for the
-// capacity of its slices.
-func grow[T any](s []T) []T {
-	if len(s) < cap(s) {
-		return s[:len(s)+1]
-	}
-	var zero T
-	return append(s, zero)
 }

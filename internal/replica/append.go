@@ -3,6 +3,7 @@ package replica
 import (
 	"github.com/brokerd/brokerd/internal/isr"
 	"github.com/brokerd/brokerd/internal/storage"
+	"github.com/brokerd/brokerd/internal/wire"
 )
 
 // Append writes one batch as the leader and registers t for its acknowledgement.
@@ -97,13 +98,14 @@ func (p *Partition) gone() error {
 // there are several the writers send them, so that our own answer does not wait.
 func (p *Partition) tell(out *woken) {
 	many := out.tickets.head != out.tickets.tail || out.waiters.head != out.waiters.tail
-	if !many || p.m.newHandoff == nil {
+	if !many {
 		out.tell(nil)
 		return
 	}
-	h := p.m.newHandoff()
+	h := p.m.handoffs.Get().(*wire.Handoff)
 	out.tell(h)
 	h.Flush()
+	p.m.handoffs.Put(h)
 }
 
 // AppendOptions is what the request says about a batch.

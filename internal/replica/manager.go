@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,14 +34,14 @@ type Options struct {
 
 // Manager hosts the partitions of this broker.
 type Manager struct {
-	self       int32
-	catalog    *catalog.Store
-	conf       *conf.Broker
-	isReady    func(*meta.Image) bool
-	newHandoff func() *wire.Handoff
-	propose    func(step.PartitionID, isr.Proposal)
-	log        *slog.Logger
-	began      time.Time
+	self     int32
+	catalog  *catalog.Store
+	conf     *conf.Broker
+	isReady  func(*meta.Image) bool
+	handoffs sync.Pool // of *wire.Handoff, empty ones
+	propose  func(step.PartitionID, isr.Proposal)
+	log      *slog.Logger
+	began    time.Time
 
 	store   *storage.Store // set by Attach, before anybody asks
 	started chan struct{}  // closed once D5 holds and what was on disk is known
@@ -58,9 +59,10 @@ func New(o Options) *Manager {
 	}
 	m := &Manager{
 		self: o.Self, catalog: o.Catalog, conf: o.Conf, isReady: o.Ready,
-		newHandoff: o.NewHandoff, propose: o.Propose, log: o.Logger,
+		propose: o.Propose, log: o.Logger,
 		began: time.Now(), started: make(chan struct{}),
 	}
+	m.handoffs.New = func() any { return o.NewHandoff() }
 	m.topics.init()
 	return m
 }
@@ -112,7 +114,7 @@ func (m *Manager) Shutdown() {
 
 // Flushed is the store's callback: once per round of a directory's flusher.
 func (m *Manager) Flushed(round []storage.Flushed) {
-	h := m.newHandoff()
+	h := m.handoffs.Get().(*wire.Handoff)
 	for _, f := range round {
 		if p := m.topics.open(f.Log.ID()); p != nil {
 			var out woken
@@ -121,6 +123,7 @@ func (m *Manager) Flushed(round []storage.Flushed) {
 		}
 	}
 	h.Flush()
+	m.handoffs.Put(h)
 }
 
 // DirFailed is the store's callback: a log directory is gone for good (S3).
