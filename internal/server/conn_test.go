@@ -369,10 +369,6 @@ func TestPanicsEndTheirConnectionOnly(t *testing.T) {
 			tc.send(t, request(keyEcho, 1, []byte("before")))
 			tc.wantEcho(t, 1, "before")
 			tc.send(t, request(key, 2, nil))
-			if key == keyPanics2 {
-				w.until(t, func() bool { return w.Stats().Pending == 1 }, func() string { return fmt.Sprint(w.Stats()) })
-				w.completeWaiting()
-			}
 			tc.wantEnd(t)
 			w.wantClosed(t, closedPanic, int64(i+1))
 		}
@@ -387,21 +383,6 @@ func TestPanicsEndTheirConnectionOnly(t *testing.T) {
 			t.Errorf("%d panics counted", n)
 		}
 	})
-}
-
-// completeWaiting expires the head of every connection.
-func (w *world) completeWaiting() {
-	w.mu.Lock()
-	conns := w.listLocked()
-	w.mu.Unlock()
-	for _, c := range conns {
-		c.mu.Lock()
-		h := c.head
-		c.mu.Unlock()
-		if h != nil {
-			h.complete(nil)
-		}
-	}
 }
 
 func TestServeMayRefuse(t *testing.T) {

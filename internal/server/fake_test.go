@@ -28,7 +28,7 @@ const (
 	keyHeld    = 8  // waits, reads on, until the test completes it
 	keyTimeout = 9  // waits for ever, with a deadline of 2 s
 	keyUpgrade = 10 // takes the connection over
-	keyPanics2 = 11 // panics in Finish
+	keyPanics2 = 11 // waits, panics in Finish
 	keyBig     = 12 // ready, answers 300,000 bytes
 	keyLight   = 13 // as keyHeld, but light
 	keyFileLtr = 14 // waits, then a file range
@@ -98,7 +98,7 @@ func (f *fakeAPI) Serve(c *wire.Call) wire.Outcome {
 	}
 	w := &waitingOutcome{f: f, reply: c.Reply(), body: body}
 	switch c.Key {
-	case keyLater, keySlow, keyFileLtr:
+	case keyLater, keySlow, keyFileLtr, keyPanics2:
 		go func() {
 			time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
 			w.complete()
@@ -107,7 +107,6 @@ func (f *fakeAPI) Serve(c *wire.Call) wire.Outcome {
 		f.lock(func() { f.held = append(f.held, w) })
 	case keyTimeout:
 		w.deadline = time.Now().Add(2 * time.Second)
-	case -keyApiVersions:
 	}
 	return w
 }
