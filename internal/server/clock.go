@@ -20,10 +20,11 @@ type clock struct {
 	window   time.Duration // start of the current window of the body limit
 	got      int           // bytes that were there at its start
 	dirty    bool          // a frame ended since active was read off
+	asleep   bool          // the connection naps, since it has been quiet
 }
 
 // frameEnded says that a frame came whole. The time is read at the next wait.
-func (k *clock) frameEnded() { k.dirty, k.began = true, 0 }
+func (k *clock) frameEnded() { k.dirty, k.began, k.asleep = true, 0, false }
 
 // restart begins the limits of a frame anew, after a wait that was ours.
 func (k *clock) restart(now time.Duration, have int) {
@@ -61,8 +62,10 @@ func (c *conn) setDeadline(at time.Duration) {
 func (c *conn) patientUntil(have int) time.Duration {
 	k, l := &c.clock, &c.s.limits
 	switch {
-	case have == 0:
+	case have == 0 && (k.asleep || !c.link.direct()):
 		return k.active + l.idle
+	case have == 0:
+		return k.active + min(l.nap, l.idle)
 	case have < headerBytes:
 		return k.began + l.header
 	}
@@ -84,10 +87,14 @@ func (c *conn) readFailed(err error) *ended {
 	}
 	switch {
 	case now < c.patientUntil(have):
-	case have == 0 && c.idle():
+	case have == 0 && !c.idle():
+		k.active = now
+	case have == 0 && now >= k.active+l.idle:
 		return end(closedIdle)
 	case have == 0:
-		k.active = now
+		k.asleep = true
+		c.setDeadline(c.patientUntil(have))
+		return asleep
 	case have < headerBytes:
 		return end(closedSlowHeader)
 	case have-k.got < l.bodyBytes:

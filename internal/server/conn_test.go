@@ -426,3 +426,22 @@ func TestPeerGoesAwayWhileAnswersWait(t *testing.T) {
 		})
 	})
 }
+
+// A quiet connection goes on as a new goroutine, and nobody notices.
+func TestNap(t *testing.T) {
+	w := start(t, wire.TCP{}, Options{}, func(l *limits) { l.nap = 5 * time.Millisecond })
+	tc := w.dial(t)
+	for i := range int32(5) {
+		tc.send(t, request(keyEcho, i, []byte("awake")))
+		tc.wantEcho(t, i, "awake")
+		time.Sleep(12 * time.Millisecond)
+	}
+	p := request(keyEcho, 9, []byte("in two"))
+	tc.send(t, p[:3])
+	time.Sleep(12 * time.Millisecond)
+	tc.send(t, p[3:])
+	tc.wantEcho(t, 9, "in two")
+	time.Sleep(12 * time.Millisecond)
+	_ = tc.Close()
+	w.wantClosed(t, closedByPeer, 1)
+}

@@ -15,6 +15,7 @@ type limits struct {
 	perIP        int
 
 	idle       time.Duration // nothing asked and nothing in flight
+	nap        time.Duration // quiet for so long, a raw connection goes on with a new, small stack
 	header     time.Duration // from a frame's first byte to its header
 	bodyWindow time.Duration // in each of these
 	bodyBytes  int           // so many bytes of a frame must come
@@ -27,6 +28,7 @@ func defaultLimits() limits {
 		requestBytes: 100 << 20,
 		queuedBytes:  64 << 20,
 		idle:         10 * time.Minute,
+		nap:          10 * time.Second,
 		header:       5 * time.Second,
 		bodyWindow:   10 * time.Second,
 		bodyBytes:    10 << 10, // 1 KiB/s

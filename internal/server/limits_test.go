@@ -199,24 +199,25 @@ func (w *world) wantClosedWithin(t *testing.T, reason string, limit time.Duratio
 
 // The limits again on real sockets, which set them another way.
 func TestTimeLimitsOfRawConnections(t *testing.T) {
-	short := func(l *limits) {
-		l.idle, l.header, l.bodyWindow, l.writeStall = 80*time.Millisecond, 50*time.Millisecond, 60*time.Millisecond, 100*time.Millisecond
-	}
+	idle := func(l *limits) { l.idle = 80 * time.Millisecond }
+	header := func(l *limits) { l.header = 50 * time.Millisecond }
+	body := func(l *limits) { l.bodyWindow = 60 * time.Millisecond }
 	for _, tc := range []struct {
 		name, reason string
+		short        func(*limits)
 		send         []byte
 	}{
-		{"idle", closedIdle, nil},
-		{"idle after a request", closedIdle, request(keyEcho, 1, nil)},
-		{"slow header", closedSlowHeader, []byte{0, 0, 1}},
-		{"slow body, little of it", closedSlowBody, request(keyEcho, 1, make([]byte, 30_000))[:2000]},
-		{"slow body, much of it", closedSlowBody, request(keyEcho, 1, make([]byte, 1<<20))[:200_000]},
+		{"idle", closedIdle, idle, nil},
+		{"idle after a request", closedIdle, idle, request(keyEcho, 1, nil)},
+		{"slow header", closedSlowHeader, header, []byte{0, 0, 1}},
+		{"slow body, little of it", closedSlowBody, body, request(keyEcho, 1, make([]byte, 30_000))[:2000]},
+		{"slow body, much of it", closedSlowBody, body, request(keyEcho, 1, make([]byte, 1<<20))[:200_000]},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			w := start(t, wire.TCP{}, Options{}, short)
+			w := start(t, wire.TCP{}, Options{}, tc.short)
 			c := w.dial(t)
-			c.send(t, tc.send)
+			_, _ = c.Write(tc.send) // the limit may have passed already
 			c.wantEnd(t)
 			w.wantClosed(t, tc.reason, 1)
 		})
@@ -224,7 +225,7 @@ func TestTimeLimitsOfRawConnections(t *testing.T) {
 	for name, key := range map[string]int16{"bytes": keyBig, "files": keyFile, "late files": keyFileLtr} {
 		t.Run("does not read "+name, func(t *testing.T) {
 			t.Parallel()
-			w := start(t, wire.TCP{}, Options{}, short)
+			w := start(t, wire.TCP{}, Options{}, func(l *limits) { l.writeStall = 100 * time.Millisecond })
 			c := w.dial(t)
 			go func() {
 				for i := range int32(200) {

@@ -12,6 +12,9 @@ import (
 type link interface {
 	// fill waits for more bytes and receives them into the connection's input.
 	fill() error
+	// nap waits for bytes on little stack, where that can be done. It may return
+	// early, and says nothing: fill follows.
+	nap()
 	// direct says that the reader may send by itself, and others by push.
 	direct() bool
 	// push sends what leaves without waiting.

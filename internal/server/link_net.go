@@ -39,6 +39,8 @@ func readResult(n int, err error) error {
 	return err
 }
 
+func (l *netLink) nap() {}
+
 func (l *netLink) direct() bool { return false }
 
 func (l *netLink) push([]byte) (int, error) { return 0, nil }

@@ -21,6 +21,7 @@ type rawLink struct {
 	// The connection's goroutine.
 	readable func(fd uintptr) bool
 	readErr  error
+	napping  bool
 
 	// The holder of the gate.
 	sendNow func(fd uintptr)
@@ -38,6 +39,14 @@ func newRawLink(c *conn, tcp *net.TCPConn, raw syscall.RawConn) *rawLink {
 	return l
 }
 
+// nap waits until there is something to read. Everything below it must fit in
+// the 2 KiB that a goroutine starts with; what it calls before it waits, too.
+func (l *rawLink) nap() {
+	l.napping = true
+	_ = l.conn.Read(l.readable) // fill hears the same
+	l.napping = false
+}
+
 func (l *rawLink) fill() error {
 	l.readErr = nil
 	if err := l.conn.Read(l.readable); err != nil {
@@ -49,6 +58,13 @@ func (l *rawLink) fill() error {
 // receive is called when bytes may be there; false waits for them, and owns no
 // buffer meanwhile.
 func (l *rawLink) receive(fd uintptr) bool {
+	if l.napping {
+		return somethingToRead(int(fd))
+	}
+	return l.take(fd)
+}
+
+func (l *rawLink) take(fd uintptr) bool {
 	in := &l.c.in
 	p := in.space(readBytes)
 	if l.c.s.memory.scarce() {

@@ -53,6 +53,9 @@ func (e *ended) Error() string {
 
 func end(reason string) *ended { return &ended{reason: reason} }
 
+// asleep is no end: the goroutine makes way for a new one.
+var asleep = &ended{reason: "asleep"}
+
 // readEnd names a failed read.
 func readEnd(err error) *ended {
 	if errors.Is(err, io.EOF) {

@@ -208,7 +208,9 @@ func (s *Server) admit(l *listening, nc net.Conn) {
 	c := &conn{s: s}
 	c.client = wire.Client{Listener: l.Name, Remote: nc.RemoteAddr(), Principal: wire.Anonymous}
 	c.link = newLink(c, nc)
-	c.clock.active = s.now()
+	now := s.now()
+	c.clock = clock{active: now, deadline: now + s.limits.idle, asleep: true}
+	c.link.setReadDeadline(s.instant(c.clock.deadline)) // here: it takes more stack than a nap
 	ip := ipOf(c.client.Remote)
 
 	s.mu.Lock()

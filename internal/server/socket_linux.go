@@ -35,3 +35,10 @@ func unacknowledged(fd int) int {
 	}
 	return n
 }
+
+// somethingToRead looks at the first byte: true also at the end, and for an error.
+func somethingToRead(fd int) bool {
+	var first byte
+	_, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&first)), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
+	return errno != unix.EAGAIN
+}
