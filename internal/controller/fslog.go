@@ -284,15 +284,16 @@ func (l *fsLog) DeleteRange(from, to uint64) error {
 	var p [16]byte
 	binary.LittleEndian.PutUint64(p[:], from)
 	binary.LittleEndian.PutUint64(p[8:], to)
-	return l.change(appendRecord(nil, recRange, p[:]), func() { l.forget(from, to) })
+	return l.change(appendRecord(nil, recRange, p[:]), func() { l.forget(from, to) }, l.rewriteIfDue)
 }
 
 func (l *fsLog) Set(key, value []byte) error {
 	return l.change(appendValue(nil, string(key), value), func() { l.values[string(key)] = slices.Clone(value) })
 }
 
-// change makes records durable, and then does to memory what they say.
-func (l *fsLog) change(records []byte, do func()) error {
+// change makes records durable, then does to memory what they say, then whatever
+// else the one who has the turn wants.
+func (l *fsLog) change(records []byte, do func(), then ...func() error) error {
 	l.turn <- struct{}{}
 	defer func() { <-l.turn }()
 	if err := l.write(records); err != nil {
@@ -301,7 +302,12 @@ func (l *fsLog) change(records []byte, do func()) error {
 	l.mu.Lock()
 	do()
 	l.mu.Unlock()
-	return l.rewriteIfDue()
+	for _, f := range then {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *fsLog) Get(key []byte) ([]byte, error) {
@@ -329,7 +335,8 @@ func (l *fsLog) GetUint64(key []byte) (uint64, error) {
 	return binary.LittleEndian.Uint64(v), nil
 }
 
-// rewriteIfDue writes the file anew when most of it is dead.
+// rewriteIfDue writes the file anew when most of it is dead: asked when a
+// snapshot has cut the log, because it looks at everything.
 func (l *fsLog) rewriteIfDue() error {
 	if l.size < rewriteFrom {
 		return nil

@@ -46,6 +46,13 @@ func (s *submission) tell(c Committed) {
 	}
 }
 
+// expire is tell for the timer, which must not look at itself.
+func (s *submission) expire() {
+	if s.told.CompareAndSwap(false, true) {
+		s.done(Committed{Err: context.DeadlineExceeded})
+	}
+}
+
 // proposer turns submissions into entries. One goroutine proposes one entry at a
 // time; what arrives while it commits makes the next one.
 type proposer struct {
@@ -95,7 +102,7 @@ func (p *proposer) push(s *submission, deadline time.Time) {
 		return
 	}
 	if !deadline.IsZero() && s.err == nil {
-		s.timer = time.AfterFunc(time.Until(deadline), func() { s.tell(Committed{Err: context.DeadlineExceeded}) })
+		s.timer = time.AfterFunc(time.Until(deadline), s.expire)
 	}
 	p.bytes += s.size
 	p.queue = append(p.queue, s)

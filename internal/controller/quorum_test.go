@@ -27,16 +27,27 @@ import (
 type trio struct {
 	t     *testing.T
 	net   *sim.Net
-	nodes [4]*node // by node id; 0 is unused
+	mu    sync.Mutex
+	nodes [4]*node // by node id; 0 is unused. Written by the test under mu
 	disks [4]*vfs.Mem
+	logs  [4]*raft.InmemStore // instead of a log on disk, where a test writes much
 }
 
 func (q *trio) server(id int32) Server {
 	return Server{Node: id, Directory: tid(byte(id), 9), Address: fmt.Sprintf("n%d:9093", id)}
 }
 
-func newTrio(t *testing.T) *trio {
+func (q *trio) set(id int32, n *node) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.nodes[id] = n
+}
+
+func newTrio(t *testing.T, prepare ...func(*trio)) *trio {
 	q := &trio{t: t, net: sim.NewNet(sim.Options{Seed: 1, Latency: 200 * time.Microsecond, Jitter: 100 * time.Microsecond})}
+	for _, f := range prepare {
+		f(q)
+	}
 	for id := int32(1); id <= 3; id++ {
 		q.disks[id] = vfs.NewMem()
 		q.start(id, id == 1)
@@ -50,6 +61,9 @@ func (q *trio) options(id int32) Options {
 	stores, err := OpenFS(q.disks[id], "meta")
 	if err != nil {
 		q.t.Fatal(err)
+	}
+	if l := q.logs[id]; l != nil {
+		stores.Log, stores.Stable = l, l
 	}
 	s := q.server(id)
 	return Options{
@@ -65,7 +79,7 @@ func (q *trio) start(id int32, bootstrap bool) {
 		o.Bootstrap = []Server{q.server(1), q.server(2), q.server(3)}
 	}
 	n := start(q.t, o)
-	q.nodes[id] = n
+	q.set(id, n)
 	l, err := o.Network.Listen(q.t.Context(), o.Address)
 	if err != nil {
 		q.t.Fatal(err)
@@ -80,7 +94,8 @@ func (q *trio) kill(id int32) {
 	q.net.Kill(fmt.Sprintf("n%d", id))
 	disk := q.disks[id].Crash(rand.New(rand.NewPCG(uint64(id), 3)), 0.5)
 	q.nodes[id].stop()
-	q.disks[id], q.nodes[id] = disk, nil
+	q.disks[id] = disk
+	q.set(id, nil)
 }
 
 // serveStreams is what the API layer does with OpenRaftStream.
@@ -132,6 +147,8 @@ func readStreamRequest(conn net.Conn) (*wire.OpenRaftStreamRequest, error) {
 type remote struct{ q *trio }
 
 func (r remote) at(id int32) (*Controller, error) {
+	r.q.mu.Lock()
+	defer r.q.mu.Unlock()
 	if n := r.q.nodes[id]; n != nil {
 		return n.Controller, nil
 	}
@@ -351,7 +368,7 @@ func TestWipedVoter(t *testing.T) {
 		q.disks[wiped] = vfs.NewMem()
 		o := q.options(wiped)
 		o.Directory = tid(byte(wiped), 77)
-		q.nodes[wiped] = start(t, o)
+		q.set(wiped, start(t, o))
 		l, err := o.Network.Listen(t.Context(), o.Address)
 		if err != nil {
 			t.Fatal(err)
@@ -377,7 +394,11 @@ func TestWipedVoter(t *testing.T) {
 
 func TestSnapshotInstall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newTrio(t)
+		q := newTrio(t, func(q *trio) {
+			for id := 1; id <= 3; id++ {
+				q.logs[id] = raft.NewInmemStore()
+			}
+		})
 		q.leader()
 		q.register(1, 2, 3)
 		q.kill(3)
@@ -386,7 +407,7 @@ func TestSnapshotInstall(t *testing.T) {
 		// More than 50 MB of image, and more entries than the log keeps.
 		pad := strings.Repeat("x", 8<<10)
 		size := 0
-		for i := 0; size < 52<<20; i++ {
+		for i := 0; size < snapshotBytes+2<<20; i++ {
 			set := map[string]*string{}
 			for k := range 16 {
 				v := pad
@@ -407,7 +428,7 @@ func TestSnapshotInstall(t *testing.T) {
 			}
 		}
 		list, err := n.o.Stores.Snapshots.List()
-		if err != nil || len(list) == 0 || list[0].Size < 50<<20 {
+		if err != nil || len(list) == 0 || list[0].Size < snapshotBytes {
 			t.Fatalf("snapshots %+v %v", list, err)
 		}
 		first, err := n.o.Stores.Log.FirstIndex()
