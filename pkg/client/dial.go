@@ -1,0 +1,164 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// dialer connects to brokers and remembers what it could not reach, so that an
+// error can name the address and the cause instead of "timed out".
+type dialer struct {
+	plain net.Dialer
+	tls   *tls.Config // nil: plaintext
+	seeds map[string]bool
+	total time.Duration // for Connect
+	each  time.Duration // for one dial
+
+	mu       sync.Mutex
+	failed   map[string]failure // by address, until it is reached
+	answered string             // the last seed that a connection was made to
+	reached  bool               // an advertised address was reached
+	watchers []func(error)
+}
+
+type failure struct {
+	since time.Time
+	tries int
+	err   error
+}
+
+// hopeless is how long an advertised address may be out of reach before Guard gives up.
+const hopeless = 3 * time.Second
+
+func newDialer(seeds []string, conf *tls.Config, total time.Duration) *dialer {
+	d := &dialer{tls: conf, seeds: map[string]bool{}, failed: map[string]failure{}, total: total, each: total}
+	for _, s := range seeds {
+		d.seeds[s] = true
+	}
+	if len(seeds) > 1 {
+		d.each = max(total/time.Duration(len(seeds)), time.Second)
+	}
+	return d
+}
+
+func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.each)
+	defer cancel()
+	conn, err := d.plain.DialContext(ctx, network, addr)
+	if err == nil && d.tls != nil {
+		conn, err = d.handshake(ctx, conn, addr)
+	}
+	d.note(addr, err)
+	return conn, err
+}
+
+func (d *dialer) handshake(ctx context.Context, raw net.Conn, addr string) (net.Conn, error) {
+	conf := d.tls
+	if conf.ServerName == "" {
+		conf = conf.Clone()
+		conf.ServerName, _, _ = net.SplitHostPort(addr) // addr was dialled: it splits
+	}
+	conn := tls.Client(raw, conf)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = raw.Close() // the handshake error is the one to tell
+		return nil, &tlsError{err}
+	}
+	return conn, nil
+}
+
+// note records how a dial went, and tells the watchers when it is hopeless.
+func (d *dialer) note(addr string, err error) {
+	trouble, watchers := d.record(addr, err)
+	if trouble == nil {
+		return
+	}
+	for _, tell := range watchers {
+		tell(trouble)
+	}
+}
+
+func (d *dialer) record(addr string, err error) (error, []func(error)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil {
+		delete(d.failed, addr)
+		if d.seeds[addr] {
+			d.answered = addr
+		}
+		// A seed that is advertised under the same name counts too.
+		d.reached = d.reached || !d.seeds[addr]
+		return nil, nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil, nil
+	}
+	f := d.failed[addr]
+	if f.tries == 0 {
+		f.since = time.Now()
+	}
+	f.tries, f.err = f.tries+1, err
+	d.failed[addr] = f
+	if d.seeds[addr] || d.reached || f.tries < 2 || time.Since(f.since) < hopeless && !definite(err) {
+		return nil, nil
+	}
+	return &AdvertisedError{Bootstrap: d.answered, Advertised: addr, Err: err}, d.watchers
+}
+
+// definite says that trying again within seconds will not help.
+func definite(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) && dns.IsNotFound
+}
+
+func (d *dialer) watch(tell func(error)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.watchers = append(d.watchers, tell)
+}
+
+// unreachable says what every seed did.
+func (d *dialer) unreachable(seeds []string, err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	u := &UnreachableError{}
+	for _, s := range seeds {
+		why := err
+		if f, ok := d.failed[s]; ok {
+			why = f.err
+		}
+		u.Tried = append(u.Tried, Attempt{Addr: s, Err: why})
+	}
+	return u
+}
+
+// trouble tells what is out of reach when a request failed, nil if the
+// connections are not to blame.
+func (d *dialer) trouble(seeds []string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.answered == "" {
+		u := &UnreachableError{}
+		for _, s := range seeds {
+			if f, ok := d.failed[s]; ok {
+				u.Tried = append(u.Tried, Attempt{Addr: s, Err: f.err})
+			}
+		}
+		if len(u.Tried) > 0 {
+			return u
+		}
+		return nil
+	}
+	if d.reached {
+		return nil
+	}
+	for addr, f := range d.failed {
+		if !d.seeds[addr] {
+			return &AdvertisedError{Bootstrap: d.answered, Advertised: addr, Err: f.err}
+		}
+	}
+	return nil
+}
