@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// readyVariable tells a child of -daemon which descriptor it reports to.
+const readyVariable = "BROKERD_READY_FD"
+
+// daemonize starts this program again, in a session of its own with its output
+// in a file, and returns once the broker is ready: a failed start is told here,
+// not only there.
+func daemonize(e *Env) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	name, err := outputFile(e)
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("open the file for the server's output: %w", err)
+	}
+	defer out.Close() // the child has its own
+	offset, err := out.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	ready, report, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer ready.Close() // only read
+	child := exec.Command(program)
+	child.Args = append([]string{e.Args[0]}, withoutDaemon(e.Args[1:])...)
+	child.Env = append(os.Environ(), readyVariable+"=3")
+	child.Stdout, child.Stderr, child.ExtraFiles = out, out, []*os.File{report}
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := child.Start(); err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	_ = report.Close() // the child's copy keeps the pipe open
+	line, _ := bufio.NewReader(ready).ReadString('\n')
+	if line == "ready\n" {
+		fmt.Fprintf(e.Err, "server runs as pid %d, output in %s\n", child.Process.Pid, name)
+		return child.Process.Release()
+	}
+	_ = child.Wait() // its own words are below
+	return &cliError{text: "the server did not start", hint: tail(name, offset), code: exitFailed}
+}
+
+// outputFile is $LOG_DIR/kafkaServer.out as Kafka has it, else in the state directory.
+func outputFile(e *Env) (string, error) {
+	dir, name := e.Getenv("LOG_DIR"), "kafkaServer.out"
+	if dir == "" {
+		dir, name = stateDir(e), "server.out"
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make the directory for the server's output: %w", err)
+	}
+	return filepath.Join(dir, name), nil
+}
+
+func stateDir(e *Env) string {
+	if d := e.Getenv("STATE_DIRECTORY"); d != "" {
+		return strings.Split(d, ":")[0]
+	}
+	if d := e.Getenv("XDG_STATE_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "brokerd-logs")
+	}
+	if os.Geteuid() == 0 {
+		return "/var/log/brokerd"
+	}
+	return filepath.Join(e.Getenv("HOME"), ".local", "state", "brokerd-logs")
+}
+
+func withoutDaemon(args []string) []string {
+	return slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "-daemon" || a == "--daemon" || a == "-d" || a == "--daemon=true" })
+}
+
+// tail is what a file got from offset on, its last lines.
+func tail(name string, offset int64) string {
+	text, err := os.ReadFile(name)
+	if err != nil || int64(len(text)) < offset {
+		return "see " + name
+	}
+	lines := strings.Split(strings.TrimSpace(string(text[offset:])), "\n")
+	return strings.Join(lines[max(0, len(lines)-10):], "\n") + "\n(from " + name + ")"
+}
+
+// announceReady tells who started us in the background.
+func announceReady(e *Env) {
+	if e.Getenv(readyVariable) != "3" {
+		return
+	}
+	pipe := os.NewFile(3, "ready")
+	_, _ = io.WriteString(pipe, "ready\n") // nobody waits any more: so be it
+	_ = pipe.Close()
+}

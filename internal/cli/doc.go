@@ -1,0 +1,23 @@
+// Package cli is the command line, with two faces: brokerd's own (noun, verb,
+// flags) and that of Kafka's tools, by subcommand or by the name that the
+// binary is called with.
+//
+//	argv ─► Main ─┬─ kafka-topics[.sh] … ─► jopt (joptsimple) ─► kafka_*.go ─┐
+//	              └─ topics create …     ─► cobra             ─► native_*.go ─┴─► pkg/client ─► brokers
+//	                 server, storage, stop, debug              ─► broker, conf, storage
+//
+// Invariants
+//
+//	I1  In Kafka's face the text is the contract: words, layout, streams, exit codes 0 and 1.
+//	I2  In our own, results go to stdout and everything else to stderr; an error says what
+//	    failed, with which value, why, and the next step; exit codes are those of errors.go.
+//	I3  A broker is reached through pkg/client only.
+//	I4  Nothing is read, dialled or built before the command line has been understood.
+//
+// Goroutines: one that reads a line while a signal may come (stream.go), one
+// that waits for a server's end (runfile.go); both end with the process. Locks:
+// syncWriter.mu, sending.mu.
+//
+// Tests: the help texts against files that Kafka's tools printed; tables for
+// parsing; scripts with golden output under testdata/script.
+package cli
