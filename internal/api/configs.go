@@ -53,7 +53,7 @@ func (v view) checkResource(r meta.Resource) error {
 	case meta.GroupResource, meta.ClientMetricsResource:
 		return faultf(kerr.InvalidRequest, "This broker keeps no settings for resources of type %d.", r.Type)
 	}
-	return faultf(kerr.InvalidRequest, "Unknown resource type %d: 2 (topic) and 4 (broker) have settings.", r.Type)
+	return faultf(kerr.InvalidRequest, "Unknown resource type %d", r.Type)
 }
 
 // brokerNamed reads the name of a broker resource; -1 is the cluster default.
@@ -63,7 +63,7 @@ func brokerNamed(name string) (id int32, err error) {
 	}
 	n, err := strconv.ParseInt(name, 10, 32)
 	if err != nil || n < 0 {
-		return 0, faultf(kerr.InvalidRequest, "Broker id must be an integer, but it is: %s", printable(name))
+		return 0, faultf(kerr.InvalidRequest, "Node id must be an integer, but it is: %s", printable(name))
 	}
 	return int32(n), nil
 }

@@ -130,6 +130,9 @@ func (v view) planAlteration(l *alteration) error {
 	if err := v.mayConfig(auth.AlterConfigs, l.resource); err != nil {
 		return err
 	}
+	if err := checkChanges(l.changes); err != nil {
+		return err
+	}
 	if err := v.checkResource(l.resource); err != nil {
 		return err
 	}
@@ -137,9 +140,6 @@ func (v view) planAlteration(l *alteration) error {
 		if err := mayAlterTopic(l.resource.Name); err != nil {
 			return err
 		}
-	}
-	if err := checkChanges(l.changes); err != nil {
-		return err
 	}
 	l.cmd = meta.AlterConfig{Resource: l.resource, Replace: l.replace, Set: make(map[string]*string, len(l.changes))}
 	after := map[string]string{}
@@ -170,7 +170,7 @@ func checkChanges(changes []change) error {
 	for _, ch := range changes {
 		switch {
 		case seen[ch.name]:
-			return faultf(kerr.InvalidRequest, "Error due to duplicate config keys: %s", printable(ch.name))
+			return faultf(kerr.InvalidRequest, "Error due to duplicate config keys")
 		case ch.op < opSet || ch.op > opSubtract:
 			return faultf(kerr.InvalidRequest, "Unknown operation type %d: 0 sets, 1 deletes, 2 appends, 3 subtracts.", ch.op)
 		case ch.value == nil && ch.op != opDelete:
@@ -184,17 +184,13 @@ func checkChanges(changes []change) error {
 // newValue is what a setting will be; nil: not set any more.
 func (v view) newValue(r meta.Resource, ch change) (*string, error) {
 	if ch.op == opDelete {
-		// What is not known here can still go, but what is not known at all is a typo.
-		if _, set := v.im.Config(r)[ch.name]; set {
-			return nil, nil
-		}
-		return nil, v.knows(r, ch.name)
+		return nil, nil // what is not set, or not known here, may go too
 	}
 	value := *ch.value
 	if ch.op != opSet {
 		if !conf.IsList(ch.name) {
-			return nil, faultf(kerr.InvalidConfig, "Can't %s key %s because its type is not LIST.",
-				map[bool]string{true: "APPEND to", false: "SUBTRACT from"}[ch.op == opAppend], printable(ch.name))
+			return nil, faultf(kerr.InvalidConfig, "Can't %s to key %s because its type is not LIST.",
+				map[bool]string{true: "APPEND", false: "SUBTRACT"}[ch.op == opAppend], printable(ch.name))
 		}
 		value = v.edited(r, ch)
 	}
@@ -209,19 +205,6 @@ func checkSetting(r meta.Resource, name, value string) error {
 		return conf.CheckTopic(name, value)
 	}
 	return conf.CheckBrokerDynamic(name, value, r.Name == "")
-}
-
-// knows refuses a name that no resource of this type has.
-func (v view) knows(r meta.Resource, name string) error {
-	_, known := conf.TopicKey(name)
-	if r.Type == meta.BrokerResource {
-		all, _ := conf.Explain(name) // with those behind listener.name.NAME.
-		known = len(all) > 0
-	}
-	if !known {
-		return faultf(kerr.InvalidConfig, "Unknown config name: %s", printable(name))
-	}
-	return nil
 }
 
 // edited is a list with elements added or taken out. It starts from the value

@@ -107,7 +107,7 @@ func TestDescribeOtherConfigs(t *testing.T) {
 		text string
 	}{
 		{broker("2"), 42, "Unexpected broker id, expected 1 or empty string, but received 2"},
-		{broker("x"), 42, "Broker id must be an integer, but it is: x"},
+		{broker("x"), 42, "Node id must be an integer, but it is: x"},
 		{topicResource("absent"), 3, ""},
 		{topicResource("a/b"), 17, ""},
 		{meta.Resource{Type: 8, Name: "1"}, 42, ""},
@@ -149,12 +149,11 @@ func TestIncrementalAlterConfigs(t *testing.T) {
 		text    string
 	}{
 		{[]string{"retention.ms", "+", "1"}, 40, "Can't APPEND to key retention.ms because its type is not LIST."},
-		{[]string{"retention.ms", "/", "1"}, 40, "Can't SUBTRACT from key retention.ms because its type is not LIST."},
+		{[]string{"retention.ms", "/", "1"}, 40, "Can't SUBTRACT to key retention.ms because its type is not LIST."},
 		{[]string{"retention.ms", "=", "soon"}, 40, ""},
 		{[]string{"cleanup.policy", "+", "shred"}, 40, ""},
 		{[]string{"no.such", "=", "1"}, 40, ""},
-		{[]string{"no.such", "-", ""}, 40, "Unknown config name: no.such"},
-		{[]string{"retention.ms", "=", "1", "retention.ms", "-", ""}, 42, "Error due to duplicate config keys: retention.ms"},
+		{[]string{"retention.ms", "=", "1", "retention.ms", "-", ""}, 42, "Error due to duplicate config keys"},
 		{[]string{"min.compaction.lag.ms", "=", "10", "max.compaction.lag.ms", "=", "5"}, 40, ""},
 	} {
 		code, why := alterOne(n, x, test.changes...)

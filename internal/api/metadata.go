@@ -136,15 +136,20 @@ func (v view) asked(req *kmsg.MetadataRequest, rt kmsg.MetadataRequestTopic, liv
 	if t, ok := v.im.TopicNamed(name); ok {
 		return v.topic(req, t, live)
 	}
+	why := kerr.UnknownTopicOrPartition
 	switch err, tried := faults[name]; {
 	case topicNameFault(name) != "":
-		return failedTopic(rt, kerr.InvalidTopicException.Code)
+		why = kerr.InvalidTopicException
 	case tried && err != nil:
-		return failedTopic(rt, code(err))
+		why = kafkaError(err)
 	case tried:
-		return failedTopic(rt, kerr.LeaderNotAvailable.Code) // on its way
+		why = kerr.LeaderNotAvailable // on its way
 	}
-	return failedTopic(rt, kerr.UnknownTopicOrPartition.Code)
+	t := failedTopic(rt, why.Code)
+	if req.IncludeTopicAuthorizedOperations {
+		t.AuthorizedOperations = v.allowed(auth.Resource{Type: auth.Topic, Name: name}, topicOperations)
+	}
+	return t
 }
 
 // failedTopic is the answer for a topic that is not there. Before version 12

@@ -76,19 +76,25 @@ func (p *page) named(req *kmsg.DescribeTopicPartitionsRequest) {
 		case !p.mayTopic(auth.Describe, name):
 			p.failed(name, kerr.TopicAuthorizationFailed)
 		case topicNameFault(name) != "":
-			p.failed(name, kerr.InvalidTopicException)
+			p.failed(name, kerr.InvalidTopicException).AuthorizedOperations = p.topicOperations(name)
 		case !ok:
-			p.failed(name, kerr.UnknownTopicOrPartition)
+			p.failed(name, kerr.UnknownTopicOrPartition).AuthorizedOperations = p.topicOperations(name)
 		case !p.topic(t):
 			return
 		}
 	}
 }
 
-func (p *page) failed(name string, k *kerr.Error) {
+func (p *page) failed(name string, k *kerr.Error) *kmsg.DescribeTopicPartitionsResponseTopic {
 	o := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	o.Topic, o.ErrorCode, o.IsInternal = &name, k.Code, internalTopic(name)
 	p.resp.Topics = append(p.resp.Topics, o)
+	return &p.resp.Topics[len(p.resp.Topics)-1]
+}
+
+// topicOperations is what the client may do with a topic of this name.
+func (p *page) topicOperations(name string) int32 {
+	return p.allowed(auth.Resource{Type: auth.Topic, Name: name}, topicOperations)
 }
 
 // topic adds what fits of one topic; false when the page is full.
@@ -105,7 +111,7 @@ func (p *page) topic(t *meta.Topic) (more bool) {
 	}
 	o := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	o.Topic, o.TopicID, o.IsInternal = &t.Name, t.ID, t.Internal
-	o.AuthorizedOperations = p.allowed(auth.Resource{Type: auth.Topic, Name: t.Name}, topicOperations)
+	o.AuthorizedOperations = p.topicOperations(t.Name)
 	for ; next < t.Partitions() && p.left > 0; next, p.left = next+1, p.left-1 {
 		o.Partitions = append(o.Partitions, p.partition(t, next))
 	}

@@ -122,7 +122,7 @@ func checkNumbers(rt *kmsg.CreateTopicsRequestTopic, version int16) error {
 	case rf < -1 || rf == 0 || rf == -1 && version < 4:
 		return faultf(kerr.InvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value.")
 	case n < -1 || n == 0 || n == -1 && version < 4:
-		return faultf(kerr.InvalidPartitions, "Number of partitions must be larger than 0, or -1 to use the default value.")
+		return faultf(kerr.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
 	case n > maxNewPartitions:
 		return faultf(kerr.PolicyViolation, "Excessively large number of partitions per request.")
 	}

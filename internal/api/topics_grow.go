@@ -59,7 +59,7 @@ func (v view) planGrowths(req *kmsg.CreatePartitionsRequest) []growth {
 		}
 		list[i] = v.planGrowth(rt)
 		if partitions += len(list[i].cmd.Assignments); list[i].err == nil && partitions > maxNewPartitions {
-			list[i].err = faultf(kerr.PolicyViolation, "Excessively large number of partitions per request.")
+			list[i].err = faultf(kerr.PolicyViolation, "Excessively large number of additional partitions per request.")
 		}
 	}
 	return list
@@ -97,7 +97,7 @@ func checkGrowth(t *meta.Topic, rt *kmsg.CreatePartitionsRequestTopic) error {
 	case rt.Count < now:
 		return faultf(kerr.InvalidPartitions, "The topic %s currently has %d partition(s); %d would not be an increase.", t.Name, now, rt.Count)
 	case more > maxNewPartitions:
-		return faultf(kerr.PolicyViolation, "Excessively large number of partitions per request.")
+		return faultf(kerr.PolicyViolation, "Excessively large number of additional partitions per request.")
 	case rt.Assignment != nil && int(more) != len(rt.Assignment):
 		return faultf(kerr.InvalidReplicaAssignment, "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.", more, len(rt.Assignment))
 	}

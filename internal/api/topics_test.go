@@ -111,7 +111,7 @@ func TestCreateTopicsRefusals(t *testing.T) {
 		{newTopic("../x\n", 1, 1), kerr.InvalidTopicException, "Topic name is invalid: '../x?' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"},
 		{newTopic(strings.Repeat("a", 250), 1, 1), kerr.InvalidTopicException, "Topic name is invalid: the length of '" + strings.Repeat("a", 250) + "' is longer than the max allowed length 249"},
 		{newTopic("__cluster_metadata", 1, 1), kerr.InvalidRequest, "Creation of internal topic __cluster_metadata is prohibited."},
-		{newTopic("x", 0, 1), kerr.InvalidPartitions, "Number of partitions must be larger than 0, or -1 to use the default value."},
+		{newTopic("x", 0, 1), kerr.InvalidPartitions, "Number of partitions was set to an invalid non-positive value."},
 		{newTopic("x", -2, 1), kerr.InvalidPartitions, ""},
 		{newTopic("x", 1, 0), kerr.InvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value."},
 		{newTopic("x", 1, 3), kerr.InvalidReplicationFactor, "replication factor 3 needs 3 live brokers, 1 is registered (node 1)"},
