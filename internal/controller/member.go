@@ -235,9 +235,12 @@ func (c *Controller) heartbeatOnce(ctx context.Context, epoch int64) time.Durati
 		return min(c.o.HeartbeatInterval, retryMost)
 	case leaving && reply.ShouldShutDown:
 		c.mu.Lock()
+		told := c.life.mayGo
 		c.life.mayGo = true
 		c.mu.Unlock()
-		c.signal()
+		if !told {
+			c.signal() // wakes ourselves too: once, or we would never pause again
+		}
 		return c.o.HeartbeatInterval
 	case leaving, reply.Fenced:
 		return leavePoll // a change is on its way, and somebody waits for it
