@@ -96,7 +96,6 @@ type fetching struct {
 	err     error
 	read    replica.Reading
 	size    int64 // of read.Range
-	inlined []byte
 	include bool
 
 	// What the one who is woken works with, apart from what Finish reads.
@@ -276,8 +275,14 @@ func (f *fetchCall) readAll() bool {
 
 // read reads one partition, after total bytes of others.
 func (f *fetchCall) read(im *meta.Image, p *fetching, total int64) {
-	p.read, p.size, p.inlined = replica.Reading{}, 0, nil
+	p.read, p.size = replica.Reading{}, 0
 	if p.p, p.err = f.find(im, p); p.err != nil {
+		return
+	}
+	// As Kafka: what a producer compressed by zstd goes to old clients too, which
+	// may be able to read it; a topic that says zstd itself is refused to them.
+	if f.reply.Version < zstdFetchSince && p.p.CompressionType() == "zstd" {
+		p.err = kerr.UnsupportedCompressionType
 		return
 	}
 	left := max(int64(f.maxBytes)-total, 0)
@@ -290,9 +295,6 @@ func (f *fetchCall) read(im *meta.Image, p *fetching, total int64) {
 		return
 	}
 	p.size = p.read.Range.Len()
-	if f.reply.Version < 10 && p.size > 0 {
-		p.withoutZstd()
-	}
 }
 
 func (f *fetchCall) find(im *meta.Image, p *fetching) (*replica.Partition, error) {
@@ -442,6 +444,9 @@ func (f *fetchCall) unref() {
 }
 
 // These keep an odd huge request from staying in the pool.
+// zstdFetchSince is the first version whose clients surely read zstd.
+const zstdFetchSince = 10
+
 const (
 	maxPooledParts  = 4096
 	maxPooledTopics = 256

@@ -3,7 +3,6 @@ package api
 import (
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/replica"
-	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -137,10 +136,7 @@ func (f *fetchCall) partition(e *encoder, p *fetching) {
 		e.int32(-1) // preferred read replica
 	}
 	e.bytesLen(int(p.size))
-	switch {
-	case p.inlined != nil:
-		e.b = append(e.b, p.inlined...)
-	case p.size > 0:
+	if p.size > 0 {
 		f.frame.B = e.b
 		f.frame.File(&p.read.Range)
 	}
@@ -220,32 +216,4 @@ func (f *fetchCall) leaders() (list []leaderHint) {
 		}
 	}
 	return list
-}
-
-// withoutZstd keeps zstd batches from a client that cannot read them (before
-// v10): it gets what stands before the first, or the error if that is the first.
-// Such clients are few and old; their data is copied.
-func (p *fetching) withoutZstd() {
-	data, err := p.read.Range.ReadAll(nil)
-	p.read.Range.Release()
-	p.read.Range = storage.Range{}
-	p.size = 0
-	if err != nil {
-		p.err = err
-		return
-	}
-	n := 0
-	for rest := data; len(rest) > 0; {
-		b, next, err := record.Next(rest)
-		if err != nil || b.Codec() == record.Zstd {
-			break
-		}
-		n += len(b)
-		rest = next
-	}
-	if n == 0 {
-		p.err = kerr.UnsupportedCompressionType
-		return
-	}
-	p.inlined, p.size = data[:n], int64(n)
 }

@@ -22,7 +22,7 @@ func TestFetchAnswerDecodes(t *testing.T) {
 		id := step.TopicID{1, 2}
 		view := storage.View{Start: 3, HighWatermark: 40, LastStable: 39, End: 50}
 		f.parts = []fetching{
-			{topic: "a", id: id, partition: 0, read: replica.Reading{View: view}, inlined: []byte("records"), size: 7},
+			{topic: "a", id: id, partition: 0, read: replica.Reading{View: view}},
 			{topic: "a", id: id, partition: 1, read: replica.Reading{View: view}},
 			{topic: "b", id: step.TopicID{2}, partition: 5, err: kerr.OffsetOutOfRange},
 			{topic: "a", id: id, partition: 2, read: replica.Reading{View: view, Diverged: true, DivergedEpoch: 4, DivergedEnd: 11}},
