@@ -46,6 +46,11 @@ func (w *Writers) Run(ctx context.Context) error {
 
 func (w *Writers) add(group []Sender) {
 	w.mu.Lock()
+	if w.head > 0 && len(w.queue) == cap(w.queue) { // it is never empty under load
+		n := copy(w.queue, w.queue[w.head:])
+		clear(w.queue[n:])
+		w.queue, w.head = w.queue[:n], 0
+	}
 	w.queue = append(w.queue, group)
 	w.mu.Unlock()
 	w.wake.Signal()
