@@ -100,7 +100,7 @@ func (t *Dispatcher) Trait(key, version int16) wire.Trait {
 	if r == nil || version < r.Min || version > r.Max && key != apiVersionsKey {
 		return wire.Trait{}
 	}
-	return wire.Trait{Known: true, Flexible: version >= r.firstFlexible, ReadsOn: r.ReadsOn}
+	return wire.Trait{Known: true, Flexible: version >= r.firstFlexible, ReadsOn: r.ReadsOn, Light: r.Light}
 }
 
 // Serve takes up one call. nil closes the connection.

@@ -39,6 +39,8 @@ type Endpoint struct {
 	Where         Place
 	// ReadsOn lets the connection go on reading while this one waits.
 	ReadsOn bool
+	// Light says that a request that waits keeps nothing of its body.
+	Light bool
 	// Hidden keeps it out of ApiVersions, unless the client is one of ours.
 	Hidden bool
 	// Serve runs on the connection's goroutine and must not wait.
@@ -53,7 +55,7 @@ func Table(d Deps) []Endpoint {
 	meta := newMetadata(d, onController(d, topics.create))
 
 	table := []Endpoint{
-		{Key: 0, Min: 3, Max: 13, ReadsOn: true, Serve: produceAPI{d}.serve},
+		{Key: 0, Min: 3, Max: 13, ReadsOn: true, Light: true, Serve: produceAPI{d}.serve},
 		{Key: 1, Min: 4, Max: 18, ReadsOn: true, Serve: newFetch(d).serve},
 		{Key: 2, Min: 0, Max: 11, Serve: offsetsAPI{d}.list},
 		{Key: 3, Min: 0, Max: 13, Serve: meta.serve, Closed: meta.closed},
