@@ -194,7 +194,9 @@ func (id *Identity) formatEmpty(f vfs.FS, empty []string, w Wanted) error {
 	if err := CheckClusterID(id.ClusterID); err != nil {
 		return err
 	}
-	id.NodeID = max(id.NodeID, 1)
+	if id.NodeID < 0 {
+		id.NodeID = 1 // nobody named one; 0 is a node like any other
+	}
 	id.Formatted = len(id.Directories) == 0
 	for _, dir := range empty {
 		m := Meta{ClusterID: id.ClusterID, NodeID: id.NodeID}

@@ -27,6 +27,17 @@ func TestIdentifyFormatsWhatIsEmptyAndFindsItAgain(t *testing.T) {
 	}
 }
 
+// TestNodeZero: broker.id=0 is what Kafka's oldest sample files say.
+func TestNodeZero(t *testing.T) {
+	f := vfs.NewMem()
+	want := Wanted{Dirs: []string{"/a"}, NodeID: 0, Format: true}
+	for range 2 {
+		if got, err := Identify(f, want); err != nil || got.NodeID != 0 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+}
+
 func TestIdentifyRefuses(t *testing.T) {
 	formatted := func(f *vfs.Mem) {
 		if err := WriteMeta(f, "/a", Meta{ClusterID: someID, NodeID: 1, Directory: [16]byte{1}}); err != nil {
