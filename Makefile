@@ -22,6 +22,14 @@ test: build ## every unit, model and end-to-end test in Go
 race: ## the same under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
 
+FUZZTIME ?= 10s
+fuzz: ## fuzz every decoder, FUZZTIME each
+	scripts/fuzz $(FUZZTIME)
+
+SEEDS ?= 2000
+model: ## the log against its model, with crashes, for SEEDS seeds
+	$(GO) test -count 1 -timeout 120m -v -run 'TestModel$$' ./internal/storage -args -seeds $(SEEDS)
+
 clients: build ## unmodified Kafka clients in Python, Java, C and Go against the broker
 	scripts/clients
 	$(GO) test -tags clients -count 1 ./test/clients
