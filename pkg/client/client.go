@@ -67,7 +67,7 @@ func (c *config) open() (*Client, error) {
 
 // softwareName makes a broker advertise its own APIs in ApiVersions.
 const (
-	softwareName    = "brokerd-client"
+	softwareName    = "brokerd"
 	softwareVersion = "0.1.0"
 )
 
