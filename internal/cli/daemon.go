@@ -94,7 +94,11 @@ func tail(name string, offset int64) string {
 	if err != nil || int64(len(text)) < offset {
 		return "see " + name
 	}
-	lines := strings.Split(strings.TrimSpace(string(text[offset:])), "\n")
+	fresh := string(text[offset:])
+	if i := strings.Index(fresh, "error: "); i >= 0 { // what came before it is in the file
+		fresh = fresh[i+len("error: "):]
+	}
+	lines := strings.Split(strings.TrimSpace(fresh), "\n")
 	return strings.Join(lines[max(0, len(lines)-10):], "\n") + "\n(from " + name + ")"
 }
 

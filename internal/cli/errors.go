@@ -76,7 +76,11 @@ func unreachableText(u *client.UnreachableError, address addressOrigin) *cliErro
 	if refused {
 		hint = "nothing listens there. Start a broker with `brokerd server`, or name one: --bootstrap-server HOST:9092"
 	}
-	return &cliError{text: u.Error(), hint: hint + "   (address from " + address.from + ")", code: exitConnect, err: u}
+	hint += "   (address from " + address.from + ")"
+	if len(address.others) > 0 {
+		hint = "several servers run on this machine: name one of them, --bootstrap-server " + strings.Join(address.others, " or ")
+	}
+	return &cliError{text: u.Error(), hint: hint, code: exitConnect, err: u}
 }
 
 func answeredText(a *client.Error) *cliError {

@@ -29,10 +29,13 @@ type app struct {
 
 // addressOrigin is where the bootstrap address came from: an error that cannot
 // reach it says so.
-type addressOrigin struct{ addr, from string }
+type addressOrigin struct {
+	addr, from string
+	others     []string // what else it could have been
+}
 
 func native(e *Env, args []string) int {
-	a := &app{e: e, address: addressOrigin{client.DefaultBroker, "the default"}}
+	a := &app{e: e, address: addressOrigin{addr: client.DefaultBroker, from: "the default"}}
 	root := a.root()
 	root.SetArgs(args)
 	ctx, stop := interruptible()
@@ -163,18 +166,31 @@ func (a *app) dial(c *cobra.Command, more ...client.Option) (*client.Client, con
 }
 
 func (a *app) chooseBrokers(p client.Properties) {
-	a.address = addressOrigin{client.DefaultBroker, "the default"}
+	a.address = addressOrigin{addr: client.DefaultBroker, from: "the default"}
 	switch {
 	case len(a.brokers) > 0:
-		a.address = addressOrigin{strings.Join(a.brokers, ","), "--bootstrap-server"}
+		a.address = addressOrigin{addr: strings.Join(a.brokers, ","), from: "--bootstrap-server"}
 	case p["bootstrap.servers"] != "":
-		a.address = addressOrigin{p["bootstrap.servers"], "bootstrap.servers"}
+		a.address = addressOrigin{addr: p["bootstrap.servers"], from: "bootstrap.servers"}
 	case a.e.Getenv("BROKERD_BROKERS") != "":
-		a.address = addressOrigin{a.e.Getenv("BROKERD_BROKERS"), "$BROKERD_BROKERS"}
+		a.address = addressOrigin{addr: a.e.Getenv("BROKERD_BROKERS"), from: "$BROKERD_BROKERS"}
 	default:
-		if list, err := running(runDir(a.e.Getenv)); err == nil && len(list) == 1 && list[0].Kafka != "" {
-			a.address = addressOrigin{list[0].Kafka, fmt.Sprintf("the server that runs here as pid %d", list[0].Pid)}
-		}
+		a.address.takeRunning(runDir(a.e.Getenv))
+	}
+}
+
+// takeRunning takes the address of the server that runs on this machine, if it
+// is the only one.
+func (o *addressOrigin) takeRunning(dir string) {
+	list, err := running(dir)
+	if err != nil {
+		return // then the default is as good
+	}
+	for _, r := range list {
+		o.others = append(o.others, r.Kafka)
+	}
+	if len(list) == 1 {
+		*o = addressOrigin{addr: list[0].Kafka, from: fmt.Sprintf("the server that runs here as pid %d", list[0].Pid)}
 	}
 }
 

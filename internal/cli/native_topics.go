@@ -223,8 +223,10 @@ func topicNames(list []client.TopicInfo) []string {
 }
 
 func (a *app) topicsDescribe() *cobra.Command {
+	var replicas bool
 	c := &cobra.Command{Use: "describe NAME...", Short: "Show partitions, leaders, replicas and settings of topics", Args: needNames("topic"),
-		Example: "  brokerd topics describe orders\n  brokerd topics describe '.*' -o json"}
+		Example: "  brokerd topics describe orders\n  brokerd topics describe '.*' -o json\n  brokerd topics describe orders --replicas"}
+	c.Flags().BoolVar(&replicas, "replicas", false, "how far each replica is: log end, durable end, lag")
 	c.RunE = func(c *cobra.Command, patterns []string) error {
 		admin, ctx, done, err := a.admin(c)
 		if err != nil {
@@ -234,6 +236,9 @@ func (a *app) topicsDescribe() *cobra.Command {
 		names, err := a.topicsNamed(ctx, admin, patterns)
 		if err != nil {
 			return err
+		}
+		if replicas {
+			return a.describeReplicas(ctx, admin, names)
 		}
 		topics, err := admin.DescribeTopics(ctx, names...)
 		if err != nil {
@@ -304,6 +309,34 @@ func (a *app) describeText(topics []client.TopicDescription, resources []client.
 		}
 	}
 	return nil
+}
+
+func (a *app) describeReplicas(ctx context.Context, admin *client.Admin, names []string) error {
+	list, err := admin.DescribeReplicas(ctx, names...)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return printJSON(a.e.Out, list)
+	}
+	number := func(n int64) string {
+		if n < 0 {
+			return "?"
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	rows := [][]string{{"TOPIC", "PARTITION", "REPLICA", "STATE", "LOG END", "DURABLE", "WATERMARK", "LAG", "LAG MS"}}
+	for _, p := range list {
+		for _, r := range p.Replicas {
+			state := r.State.String()
+			if r.Broker == p.Leader {
+				state = "leader"
+			}
+			rows = append(rows, []string{p.Topic, strconv.Itoa(int(p.Partition)), strconv.Itoa(int(r.Broker)), state,
+				number(r.LogEnd), number(r.DurableEnd), number(p.HighWatermark), number(r.Lag), number(r.LagMs)})
+		}
+	}
+	return printTable(a.e.Out, rows)
 }
 
 func dash(s string) string {

@@ -54,16 +54,22 @@ func (r runFile) publish(dir string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
+	// The file gets its name when it is locked and whole: one without a lock is
+	// nobody's, from the first moment on.
 	name := filepath.Join(dir, strconv.Itoa(r.Pid)+".json")
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	f, err := os.CreateTemp(dir, "new-*")
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(err, f.Close())
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		_, err = f.Write(append(text, '\n'))
 	}
-	if _, err := f.Write(append(text, '\n')); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	return func() {
 		_ = os.Remove(name) // a file that stays is known as stale by its lock
