@@ -98,7 +98,9 @@ type fetching struct {
 	size    int64 // of read.Range
 	include bool
 
-	// What the one who is woken works with, apart from what Finish reads.
+	// What the one who is woken works with, apart from what Finish reads and
+	// writes at the same time.
+	at   *replica.Partition
 	view storage.View
 	seen int64 // bytes counted in call.available
 }
@@ -243,7 +245,7 @@ func (f *fetchCall) wait() {
 	var total int64
 	for i := range f.parts {
 		p := &f.parts[i]
-		p.view, p.seen = p.read.View, p.size
+		p.at, p.view, p.seen = p.p, p.read.View, p.size
 		total += p.size
 	}
 	f.available.Store(total)
@@ -327,7 +329,7 @@ func (p *fetching) park() {
 	f := p.call
 	for {
 		p.waiter.Seen = max(f.bound.Of(p.view), p.offset)
-		if p.p.Wait(&p.waiter) {
+		if p.at.Wait(&p.waiter) {
 			return
 		}
 		if p.news() {
@@ -346,7 +348,7 @@ func (p *fetching) news() bool {
 		return true
 	}
 	var r replica.Reading
-	err := p.p.Read(replica.ReadRequest{
+	err := p.at.Read(replica.ReadRequest{
 		Offset: p.offset, MaxBytes: int(p.maxBytes), FirstWhole: true,
 		Epoch: p.epoch, LastEpoch: p.lastEpoch, Bound: f.bound,
 	}, &r)
@@ -443,10 +445,10 @@ func (f *fetchCall) unref() {
 	}
 }
 
-// These keep an odd huge request from staying in the pool.
 // zstdFetchSince is the first version whose clients surely read zstd.
 const zstdFetchSince = 10
 
+// These keep an odd huge request from staying in the pool.
 const (
 	maxPooledParts  = 4096
 	maxPooledTopics = 256

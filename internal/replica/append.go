@@ -13,7 +13,7 @@ import (
 // No partition lock is held around the write: the log itself refuses an epoch
 // that has been fenced. What the lock guards is memory, afterwards.
 func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting bool) {
-	t.Base, t.AppendTime, t.Start, t.Err = -1, -1, -1, nil
+	t.p, t.Base, t.AppendTime, t.Start, t.Err = nil, -1, -1, -1, nil
 	st, err := p.leading(-1)
 	if err != nil {
 		t.Err = err

@@ -78,7 +78,7 @@ func (m *Manager) openPartition(t *meta.Topic, i int32) (*Partition, error) {
 // before that is in it, any later one finds the slot.
 func (p *Partition) open() error {
 	im := p.m.catalog.Image()
-	w := p.m.wanted(im, p.id)
+	w := p.m.wanted(im, p.id, nil)
 	if w.gone {
 		return ErrUnknownPartition
 	}

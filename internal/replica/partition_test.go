@@ -88,6 +88,9 @@ func TestCancelTakesATicketBack(t *testing.T) {
 		n := startNode(t, slowSync(t, time.Second))
 		defer n.stop()
 		p := n.partition(n.topic("t", 1, nil), 0)
+		if x := n.send(p, nil, AcksAll); x.Cancel() || !errors.Is(x.Err, ErrInvalidRecord) {
+			t.Fatalf("a ticket that never waited: %v", x.Err)
+		}
 		x := n.send(p, batch(t, 1, record.Spec{}), AcksAll)
 		if !x.Cancel() || x.Err != ErrTimedOut {
 			t.Fatalf("not taken back: %v", x.Err)
@@ -258,5 +261,47 @@ func TestNotOurs(t *testing.T) {
 	n.stop()
 	if _, err := n.m.Partition(topic, 0); !errors.Is(err, ErrNotLeader) {
 		t.Fatal(err)
+	}
+}
+
+func TestSettingsTakeEffect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, slowSync(t, time.Second))
+		defer n.stop()
+		p := n.partition(n.topic("t", 1, nil), 0)
+		if x := n.produce(p, batch(t, 5, record.Spec{}), AcksAll); x.Err != nil {
+			t.Fatal(x.Err)
+		}
+		alter := func(r meta.Resource, key, value string) {
+			n.must(meta.AlterConfig{Resource: r, Set: map[string]*string{key: &value}})
+			synctest.Wait()
+		}
+		topic := meta.Resource{Type: meta.TopicResource, Name: "t"}
+		alter(topic, "max.message.bytes", "100")
+		if x := n.produce(p, batch(t, 5, record.Spec{}), AcksAll); !errors.Is(x.Err, ErrBatchTooLarge) {
+			t.Fatal(x.Err)
+		}
+		alter(topic, "durability", "isr")
+		begin := time.Now()
+		if x := n.produce(p, batch(t, 1, record.Spec{}), AcksAll); x.Err != nil || time.Since(begin) != 0 {
+			t.Fatalf("%v after %v", x.Err, time.Since(begin))
+		}
+		other := n.partition(n.topic("u", 1, nil), 0)
+		alter(meta.Resource{Type: meta.BrokerResource}, "message.max.bytes", "90")
+		if x := n.produce(other, batch(t, 5, record.Spec{}), AcksAll); !errors.Is(x.Err, ErrBatchTooLarge) {
+			t.Fatal(x.Err)
+		}
+	})
+}
+
+func TestPartitionsAreAdded(t *testing.T) {
+	n := startNode(t, vfs.NewMem())
+	topic := n.topic("t", 1, nil)
+	n.partition(topic, 0)
+	n.must(meta.CreatePartitions{ID: topic.ID, Before: 1, Assignments: [][]int32{{self}, {self}}})
+	topic, _ = n.catalog.Image().Topic(topic.ID)
+	p := n.partition(topic, 2)
+	if x := n.produce(p, batch(t, 1, record.Spec{}), AcksAll); x.Err != nil || x.Base != 0 {
+		t.Fatal(x.Base, x.Err)
 	}
 }

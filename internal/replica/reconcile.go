@@ -17,8 +17,9 @@ type want struct {
 	conf   *conf.Topic
 }
 
-// wanted reads the desired state from an image.
-func (m *Manager) wanted(im *meta.Image, id step.PartitionID) want {
+// wanted reads the desired state from an image; c is the topic's settings if
+// they are resolved already.
+func (m *Manager) wanted(im *meta.Image, id step.PartitionID, c *conf.Topic) want {
 	w := want{index: im.Index(), gone: true}
 	t, ok := im.Topic(id.Topic)
 	if !ok {
@@ -29,7 +30,9 @@ func (m *Manager) wanted(im *meta.Image, id step.PartitionID) want {
 		return w
 	}
 	w.gone, w.leader = false, rec.Leader
-	w.conf = m.topicConf(im, t.Name)
+	if w.conf = c; c == nil {
+		w.conf = m.topicConf(im, t.Name)
+	}
 	w.rec = isr.Record{
 		LeaderEpoch: rec.LeaderEpoch, PartitionEpoch: rec.PartitionEpoch,
 		Replicas: rec.Replicas, ISR: isr.Mask(rec.ISRMask()), MinISR: int(rec.MinISR),
@@ -91,10 +94,11 @@ func (m *Manager) reconcileTopic(im *meta.Image, h *hosted) {
 		m.remove(h)
 		return
 	}
+	c := m.topicConf(im, t.Name)
 	for _, p := range h.opened() {
 		<-p.opened
 		if p.openErr == nil {
-			w := m.wanted(im, p.id)
+			w := m.wanted(im, p.id, c)
 			p.ask(w)
 			p.settle()
 			if w.gone {
@@ -103,14 +107,13 @@ func (m *Manager) reconcileTopic(im *meta.Image, h *hosted) {
 			}
 		}
 	}
-	m.reconfigureCold(im, t, h)
+	m.reconfigureCold(h, storageConfig(c))
 }
 
 // reconfigureCold tells logs that are on disk but not open: retention works on them.
-func (m *Manager) reconfigureCold(im *meta.Image, t *meta.Topic, h *hosted) {
+func (m *Manager) reconfigureCold(h *hosted, c storage.Config) {
 	for _, i := range h.cold() {
 		id := step.PartitionID{Topic: h.id, Index: i}
-		c := storageConfig(m.topicConf(im, t.Name))
 		log, err := m.store.Log(id, h.name, c)
 		if err != nil {
 			m.log.Error("log cannot be opened", "topic", h.name, "partition", i, "err", err)

@@ -70,6 +70,9 @@ func (q *ticketQueue) fail(err error, out *list[Ticket]) {
 // being completed, and Completed is or will be called.
 func (t *Ticket) Cancel() bool {
 	p := t.p
+	if p == nil {
+		return false // it never waited
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !t.link.in {

@@ -51,7 +51,9 @@ func (p *Partition) Wait(w *Waiter) bool {
 	if p.leader == nil || w.Bound.Of(p.log.View()) > w.Seen {
 		return false
 	}
-	w.p, w.link.of = p, w
+	if w.p != p { // not when it parks again: Unwait reads w.p without a lock
+		w.p, w.link.of = p, w
+	}
 	p.waiters.pushBack(&w.link)
 	return true
 }
