@@ -76,16 +76,25 @@ func (v view) clusterBrokers(req *kmsg.DescribeClusterRequest, resp *kmsg.Descri
 	}
 }
 
-// controllers lists the voters of the quorum.
+// controllers lists the voters of the quorum: as the active controller knows
+// them, elsewhere as they were noted last.
 func (v view) controllers(resp *kmsg.DescribeClusterResponse) {
 	if node, ok := v.d.Controller.Leader(); ok {
 		resp.ControllerID = node
 	}
-	for _, voter := range v.im.Voters() {
-		for _, e := range voter.Endpoints {
-			if e.Listener == v.listener {
-				resp.Brokers = append(resp.Brokers, kmsg.DescribeClusterResponseBroker{NodeID: voter.Node, Host: e.Host, Port: e.Port})
-			}
+	add := func(node int32, endpoints []meta.Endpoint) {
+		if len(endpoints) > 0 {
+			e := endpoints[0]
+			resp.Brokers = append(resp.Brokers, kmsg.DescribeClusterResponseBroker{NodeID: node, Host: e.Host, Port: e.Port})
+		}
+	}
+	q, err := v.d.Controller.Quorum()
+	for _, m := range q.Voters {
+		add(m.ID, v.raftEndpoints(m))
+	}
+	if err != nil {
+		for _, voter := range v.im.Voters() {
+			add(voter.Node, voter.Endpoints)
 		}
 	}
 }
@@ -123,7 +132,7 @@ func (a *clusterAPI) quorum(c *wire.Call) wire.Outcome {
 		resp.Topics = append(resp.Topics, o)
 	}
 	if err == nil {
-		resp.Nodes = quorumNodes(q)
+		resp.Nodes = v.quorumNodes(q)
 	}
 	return wire.Respond(c, resp)
 }

@@ -11,7 +11,6 @@ import (
 
 func TestDescribeCluster(t *testing.T) {
 	n := startNode(t)
-	n.submit(meta.NoteVoters{Voters: []meta.Voter{{Node: 1, Endpoints: []meta.Endpoint{{Listener: "CONTROLLER", Host: "ctl.example", Port: 9093}}}}})
 	versionsOf(n, 60, func(version int16) {
 		req := kmsg.NewPtrDescribeClusterRequest()
 		req.Version, req.EndpointType = version, brokerEndpoints
@@ -27,7 +26,7 @@ func TestDescribeCluster(t *testing.T) {
 			t.Errorf("v%d, controllers on a broker's listener: %+v", version, got)
 		}
 		got = askOn[*kmsg.DescribeClusterResponse](n, connection("CONTROLLER"), req)
-		if got.ErrorCode != 0 || got.EndpointType != 2 || len(got.Brokers) != 1 || got.Brokers[0].Host != "ctl.example" {
+		if got.ErrorCode != 0 || got.EndpointType != 2 || len(got.Brokers) != 1 || got.Brokers[0].Host != "127.0.0.1" || got.Brokers[0].Port != 9093 {
 			t.Errorf("v%d, controllers: %+v", version, got)
 		}
 		req.EndpointType = 3
@@ -51,6 +50,9 @@ func TestDescribeQuorum(t *testing.T) {
 		p := got.Topics[0].Partitions[0]
 		if p.ErrorCode != 0 || p.LeaderID != 1 || p.HighWatermark < 3 || len(p.CurrentVoters) != 1 || p.CurrentVoters[0].LogEndOffset < 3 {
 			t.Errorf("v%d: %+v", version, p)
+		}
+		if version >= 2 && (len(got.Nodes) != 1 || len(got.Nodes[0].Listeners) != 1 || got.Nodes[0].Listeners[0].Name != "CONTROLLER" || got.Nodes[0].Listeners[0].Port != 9093) {
+			t.Errorf("v%d: %+v", version, got.Nodes)
 		}
 		if got.Topics[0].Partitions[1].ErrorCode != 3 || got.Topics[1].Partitions[0].ErrorCode != 3 {
 			t.Errorf("v%d: other partitions: %+v", version, got.Topics)

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"net"
+
 	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -17,15 +20,33 @@ func quorumStates(members []controller.QuorumMember) (list []kmsg.DescribeQuorum
 }
 
 // quorumNodes lists where the members listen.
-func quorumNodes(q controller.Quorum) (nodes []kmsg.DescribeQuorumResponseNode) {
+func (v view) quorumNodes(q controller.Quorum) (nodes []kmsg.DescribeQuorumResponseNode) {
 	for _, members := range [][]controller.QuorumMember{q.Voters, q.Observers} {
 		for _, m := range members {
 			n := kmsg.DescribeQuorumResponseNode{NodeID: m.ID}
-			for _, e := range m.Endpoints {
+			for _, e := range v.raftEndpoints(m) {
 				n.Listeners = append(n.Listeners, kmsg.DescribeQuorumResponseNodeListener{Name: e.Listener, Host: e.Host, Port: uint16(e.Port)})
 			}
 			nodes = append(nodes, n)
 		}
 	}
 	return nodes
+}
+
+// raftEndpoints is where a member listens, fit for a client. The listener is
+// called here as everywhere in the cluster; one that binds all interfaces is
+// reached where the broker of the same node is.
+func (v view) raftEndpoints(m controller.QuorumMember) (list []meta.Endpoint) {
+	for _, e := range m.Endpoints {
+		if e.Listener == "" && len(v.d.Conf.ControllerNames) > 0 {
+			e.Listener = v.d.Conf.ControllerNames[0]
+		}
+		if ip := net.ParseIP(e.Host); e.Host == "" || ip != nil && ip.IsUnspecified() {
+			if b, ok := v.im.Broker(m.ID); ok && len(b.Endpoints) > 0 {
+				e.Host = b.Endpoints[0].Host
+			}
+		}
+		list = append(list, e)
+	}
+	return list
 }

@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -66,11 +68,11 @@ func (c *Controller) memberLocked(im *meta.Image, s raft.Server) (QuorumMember, 
 		now := time.Now().UnixMilli()
 		m.LogEnd, m.LastFetch, m.LastCaughtUp = int64(c.node.r.LastIndex())+1, now, now
 	}
+	m.Endpoints = raftEndpoint(s.Address)
 	b, ok := im.Broker(node)
 	if !ok {
 		return m, true
 	}
-	m.Endpoints = b.Endpoints
 	if l := c.leading.live.of(b); l != nil && m.LogEnd < 0 && l.seenMs > 0 {
 		m.LogEnd, m.LastFetch = int64(l.last)+1, l.seenMs
 		if l.caughtUpMs > 0 {
@@ -78,4 +80,22 @@ func (c *Controller) memberLocked(im *meta.Image, s raft.Server) (QuorumMember, 
 		}
 	}
 	return m, true
+}
+
+// raftEndpoint is where a member's raft streams are: its controller listener,
+// whose name only its own configuration knows.
+func raftEndpoint(addr raft.ServerAddress) []meta.Endpoint {
+	hostPort, _, err := splitAddress(addr)
+	if err != nil {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return nil
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil
+	}
+	return []meta.Endpoint{{Host: host, Port: int32(n)}}
 }
