@@ -284,3 +284,79 @@ func memory() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapInuse + m.StackInuse + m.MSpanInuse + m.MCacheInuse + m.OtherSys + m.GCSys
 }
+
+// ackAPI answers any body with 54 bytes.
+type ackAPI struct{ echoAPI }
+
+func (a ackAPI) Serve(c *wire.Call) wire.Outcome {
+	c.Body = c.Body[:54]
+	return a.echoAPI.Serve(c)
+}
+
+// bareSink reads frames of one size into one buffer and answers 62 bytes to each.
+func bareSink(l net.Listener, size int) {
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer nc.Close()
+			buf, answer := make([]byte, size), make([]byte, 62)
+			for {
+				if _, err := io.ReadFull(nc, buf); err != nil {
+					return
+				}
+				if _, err := nc.Write(answer); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
+// BenchmarkBody receives large requests, next to a loop that knows their size.
+func BenchmarkBody(b *testing.B) {
+	for _, size := range []int{16 << 10, 160 << 10, 1 << 20} {
+		for _, depth := range []int{1, 5} {
+			b.Run(fmt.Sprintf("KB=%d/depth=%d", size>>10, depth), func(b *testing.B) {
+				req := request(1, 1, make([]byte, size))
+				bare, err := wire.TCP{Congestion: "cubic"}.Listen(b.Context(), "127.0.0.1:0")
+				if err != nil {
+					b.Skip(err)
+				}
+				defer bare.Close()
+				go bareSink(bare, len(req))
+				s := New(Options{Network: wire.TCP{Congestion: "cubic"}, Dispatcher: ackAPI{}, Logger: slog.New(slog.DiscardHandler)})
+				addr, err := s.Listen(b.Context(), Listener{Name: "TEST", Addr: "127.0.0.1:0"})
+				if err != nil {
+					b.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(b.Context())
+				ran := make(chan struct{})
+				go func() { _ = s.Run(ctx); close(ran) }()
+				defer func() { cancel(); <-ran }()
+				b.ResetTimer()
+				var cost, bareCost, took, bareTook time.Duration
+				const rounds = 4
+				n := max(1, b.N/rounds)
+				for i := range rounds {
+					target := addr.String()
+					if i%2 == 0 {
+						target = bare.Addr().String()
+					}
+					t, c := drive(b, target, 1, depth, n, req, 62)
+					if i%2 == 0 {
+						bareTook, bareCost = bareTook+t, bareCost+c
+					} else {
+						took, cost = took+t, cost+c
+					}
+				}
+				mb := float64(n*rounds/2) * float64(size) / 1e6
+				b.ReportMetric(mb/took.Seconds(), "MB/s")
+				b.ReportMetric(mb/bareTook.Seconds(), "bare-MB/s")
+				b.ReportMetric(cost.Seconds()/bareCost.Seconds(), "cpu-ratio")
+			})
+		}
+	}
+}

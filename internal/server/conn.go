@@ -338,7 +338,7 @@ func (c *conn) hand(upgrade func(net.Conn), left []byte) {
 	if len(left) > 0 {
 		nc = &begun{Conn: nc, left: left}
 	}
-	upgrade(nc)
+	go upgrade(nc) // the new owner's from here on: it may hold it beyond our end
 }
 
 // begun is a connection of which a part has been read.

@@ -30,9 +30,11 @@ func TestEcho(t *testing.T) {
 			tc.send(t, request(keyEcho, i, []byte("hello")))
 			tc.wantEcho(t, i, "hello")
 		}
-		if st := w.Stats(); st.Requests != 3 || st.Connections["TEST"] != 1 || st.BytesIn != 3*25 || st.BytesOut != 3*13 {
-			t.Fatalf("%+v", st)
+		counted := func() bool { // an answer is counted after it has left
+			st := w.Stats()
+			return st.Requests == 3 && st.Connections["TEST"] == 1 && st.BytesIn == 3*25 && st.BytesOut == 3*13 && st.Pending == 0
 		}
+		w.until(t, counted, func() string { return fmt.Sprintf("%+v", w.Stats()) })
 	})
 }
 

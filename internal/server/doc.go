@@ -28,7 +28,7 @@
 //	V4  an outcome is finished or dropped once, and only after it was queued.
 //	V5  what waits owns no read buffer: at most 4 KiB of an unfinished frame is
 //	    kept, or a frame that the memory budget was charged for before its body.
-//	V6  no memory is taken for a length alone: at most 16 times what has come.
+//	V6  no memory is taken for a length alone: at most 32 times what has come.
 //	V7  taken up and not sent: at most 64 requests, and reading stops at 1 MiB held.
 //	V8  memory of the budget goes back exactly once, also when the connection dies.
 //

@@ -93,7 +93,13 @@ func (f *fakeAPI) Serve(c *wire.Call) wire.Outcome {
 		return &wire.Ready{Answer: f.echo(c.Correlation, make([]byte, 300_000))}
 	case keyUpgrade:
 		a := f.echo(c.Correlation, body)
-		a.Upgrade = func(nc net.Conn) { f.upgraded <- nc }
+		a.Upgrade = func(nc net.Conn) {
+			select {
+			case f.upgraded <- nc:
+			default:
+				_ = nc.Close()
+			}
+		}
 		return &wire.Ready{Answer: a}
 	}
 	w := &waitingOutcome{f: f, reply: c.Reply(), body: body}
@@ -330,7 +336,10 @@ type world struct {
 func start(t *testing.T, network wire.Network, o Options, change ...func(*limits)) *world {
 	t.Helper()
 	w := &world{api: &fakeAPI{upgraded: make(chan net.Conn, 1)}, net: network, ran: make(chan struct{})}
-	o.Network, o.Dispatcher = network, w.api
+	o.Network = network
+	if o.Dispatcher == nil {
+		o.Dispatcher = w.api
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

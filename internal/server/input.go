@@ -15,8 +15,9 @@ const (
 	// its connection waits without a read buffer.
 	partialBytes = 4 << 10
 	// growth is how many times what has arrived a buffer may become: a large
-	// frame is copied little, and a length that lies buys at most this factor.
-	growth = 16
+	// frame is copied little (up to 2 MB once, of its first 64 KiB), and a length
+	// that lies buys at most this factor.
+	growth = 32
 )
 
 // input is what a connection has received and not yet taken up. It belongs to

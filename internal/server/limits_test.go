@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -439,4 +440,69 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// A request cut anywhere, after a good one, ends the connection and nothing else.
+func TestTruncationAtEveryByte(t *testing.T) {
+	onBoth(t, func(t *testing.T, n wire.Network) {
+		w := start(t, n, Options{})
+		p := request(keyFile, 7, []byte("whole"))
+		for cut := range len(p) {
+			c := w.dial(t)
+			c.send(t, append(request(keyEcho, 1, []byte("good")), p[:cut]...))
+			c.wantEcho(t, 1, "good")
+			if half, ok := c.Conn.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+				t.Fatal("cannot end")
+			}
+			c.wantEnd(t)
+			_ = c.Close()
+		}
+		w.wantClosed(t, closedByPeer, int64(len(p)))
+		if got := w.Stats().Requests; got != int64(len(p)) {
+			t.Fatalf("%d requests of %d", got, len(p))
+		}
+	})
+}
+
+// Random bytes, and good requests with random damage: each connection ends or
+// answers, and a healthy one beside them goes on.
+func TestRandomGarbage(t *testing.T) {
+	onBoth(t, func(t *testing.T, n wire.Network) {
+		w := start(t, n, Options{OnPanic: func(any, []byte) {}})
+		healthy := w.dial(t)
+		rng := rand.New(rand.NewPCG(5, 5))
+		for i := range int32(400) {
+			var p []byte
+			if rng.IntN(4) == 0 {
+				p = make([]byte, rng.IntN(300))
+				for j := range p {
+					p[j] = byte(rng.Uint32())
+				}
+			} else {
+				for range 1 + rng.IntN(4) {
+					p = append(p, request(int16(rng.IntN(18)), rng.Int32(), make([]byte, rng.IntN(100)))...)
+				}
+				for range rng.IntN(4) {
+					p[rng.IntN(len(p))] = byte(rng.Uint32())
+				}
+			}
+			c := w.dial(t)
+			_, _ = c.Write(p)
+			_ = c.Close()
+			healthy.send(t, request(keyLater, i, []byte("fine")))
+			healthy.wantEcho(t, i, "fine")
+		}
+		ended := func() bool {
+			for i := range w.api.heldCount() {
+				w.api.completeHeld(i)
+			}
+			return w.Stats().Connections["TEST"] == 1
+		}
+		w.until(t, ended, func() string { return fmt.Sprint(w.Stats()) })
+		select {
+		case nc := <-w.api.upgraded:
+			_ = nc.Close()
+		default:
+		}
+	})
 }

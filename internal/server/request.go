@@ -75,7 +75,9 @@ func (c *conn) takeUp(frame []byte) *ended {
 // ready. A panic is that request's alone, unless a broken invariant.
 func (c *conn) ask(e *entry) (err error) {
 	defer c.recover(&err)
-	e.began = c.s.now()
+	if c.s.observe != nil {
+		e.began = c.s.now()
+	}
 	e.outcome = c.s.dispatcher.Serve(&e.call)
 	switch {
 	case e.outcome == nil:
