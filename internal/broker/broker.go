@@ -200,6 +200,7 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 		Self: b.identity.NodeID, Catalog: b.catalog, Conf: c, Logger: b.o.Log,
 		Ready:      b.control.KnowsUs,
 		NewHandoff: b.writers.NewHandoff,
+		Fault:      b.reportFault,
 	})
 	b.logs, err = storage.Open(ctx, storage.Options{
 		FS: b.o.FS, Dirs: c.LogDirs, Flushed: b.replicas.Flushed, DirFailed: b.replicas.DirFailed, Clean: clean,

@@ -33,7 +33,7 @@ func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting 
 		release()
 	}
 	if err != nil {
-		t.Err = err
+		t.Err = p.failed(err)
 		return false
 	}
 	t.Base, t.AppendTime, t.Start = a.Base, a.AppendTime, a.Start
@@ -57,7 +57,7 @@ func (p *Partition) appended(st *state, a storage.Appended, acks Acks, t *Ticket
 	}
 	waiting = p.queueLocked(st, a, acks, t)
 	p.mu.Unlock()
-	if out.tickets.head != nil || out.waiters.head != nil {
+	if out.tickets.head != nil || out.waiters.head != nil || out.proposes != nil {
 		p.tell(&out)
 	}
 	return waiting

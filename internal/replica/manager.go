@@ -29,7 +29,16 @@ type Options struct {
 	// Propose takes ISR proposals to the controller; nil while there is only one
 	// broker. It must not block.
 	Propose func(step.PartitionID, isr.Proposal)
-	Logger  *slog.Logger
+	// Fault tells the controller of replicas whose directory failed or whose data
+	// is bad, so that they leave ISR and ELR. It must not block. May be nil.
+	Fault  func(Fault)
+	Logger *slog.Logger
+}
+
+// Fault is a set of replicas that this broker cannot serve any more.
+type Fault struct {
+	Corrupt    bool // else their directory failed
+	Partitions []step.PartitionID
 }
 
 // Manager hosts the partitions of this broker.
@@ -40,6 +49,7 @@ type Manager struct {
 	isReady  func(*meta.Image) bool
 	handoffs sync.Pool // of *wire.Handoff, empty ones
 	propose  func(step.PartitionID, isr.Proposal)
+	fault    func(Fault)
 	log      *slog.Logger
 	began    time.Time
 
@@ -59,7 +69,7 @@ func New(o Options) *Manager {
 	}
 	m := &Manager{
 		self: o.Self, catalog: o.Catalog, conf: o.Conf, isReady: o.Ready,
-		propose: o.Propose, log: o.Logger,
+		propose: o.Propose, fault: o.Fault, log: o.Logger,
 		began: time.Now(), started: make(chan struct{}),
 	}
 	m.handoffs.New = func() any { return o.NewHandoff() }
@@ -127,14 +137,21 @@ func (m *Manager) Flushed(round []storage.Flushed) {
 }
 
 // DirFailed is the store's callback: a log directory is gone for good (S3).
-func (m *Manager) DirFailed(dir string, err error) {
-	m.log.Error("log directory failed: its partitions are offline until it is replaced and the broker restarted",
-		"dir", dir, "err", err)
+func (m *Manager) DirFailed(dir string, _ error) { // storage has told the operator
+	f := Fault{Partitions: m.topics.coldIn(dir)}
 	m.eachOpen(func(p *Partition) {
 		if p.log.Dir() == dir {
 			p.resign(storage.ErrDirFailed)
+			f.Partitions = append(f.Partitions, p.id)
 		}
 	})
+	m.report(f)
+}
+
+func (m *Manager) report(f Fault) {
+	if m.fault != nil && len(f.Partitions) > 0 {
+		m.fault(f)
+	}
 }
 
 // Park counts a fetch that is going to wait; false when too many do already.

@@ -33,6 +33,9 @@ type node struct {
 	m       *Manager
 	store   *storage.Store
 	stop    func()
+
+	mu     sync.Mutex
+	faults []Fault
 }
 
 const self = 1
@@ -73,6 +76,7 @@ func (n *node) boot() {
 	n.m = New(Options{
 		Self: self, Catalog: n.catalog, Conf: n.conf, NewHandoff: w.NewHandoff, Logger: log,
 		Ready: func(im *meta.Image) bool { _, ok := im.Broker(self); return ok },
+		Fault: func(f Fault) { n.mu.Lock(); n.faults = append(n.faults, f); n.mu.Unlock() },
 	})
 	store, err := storage.Open(context.Background(), storage.Options{
 		FS: n.fs, Dirs: []string{"d0"}, Flushed: n.m.Flushed, DirFailed: n.m.DirFailed, Logger: log,

@@ -84,7 +84,7 @@ func (p *Partition) open() error {
 	}
 	log, err := p.m.store.Log(p.id, p.topic, storageConfig(w.conf))
 	if err != nil {
-		return fmt.Errorf("open %s-%d: %w", p.topic, p.id.Index, err)
+		return p.failed(fmt.Errorf("open %s-%d: %w", p.topic, p.id.Index, err))
 	}
 	p.log = log
 	p.ask(w)

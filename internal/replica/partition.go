@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type Partition struct {
 	openErr error
 	left    chan struct{} // closed once the files are given up
 
+	faulty    atomic.Bool // the controller has been told that the data is bad
 	unsettled atomic.Bool // it could not take its role, for a reason that may pass
 
 	// state is what the append and read paths look at without a lock.
@@ -94,10 +96,12 @@ func (p *Partition) queueOf(a Acks) *ticketQueue {
 	return &p.durable
 }
 
-// woken is what a step has finished; it is told after unlocking.
+// woken is what a step has finished and asks for; it is told after unlocking.
 type woken struct {
-	tickets list[Ticket]
-	waiters list[Waiter]
+	tickets  list[Ticket]
+	waiters  list[Waiter]
+	proposes *Partition // who proposes, nil: nobody
+	proposal isr.Proposal
 }
 
 // takeLocked acts on the effects of a step of the leader as far as memory goes:
@@ -106,6 +110,9 @@ func (p *Partition) takeLocked(out *woken) {
 	if p.eff.Broken != "" {
 		p.breakLocked(out)
 		return
+	}
+	if p.eff.Propose {
+		out.proposes, out.proposal = p, p.eff.Proposal
 	}
 	if p.eff.Moved {
 		p.log.Commit(p.eff.HighWatermark)
@@ -161,4 +168,18 @@ func (p *Partition) resignLocked(err error, out *woken) {
 func (w *woken) tell(h *wire.Handoff) {
 	w.tickets.drain(func(t *Ticket) { t.Owner.Completed(t, h) })
 	w.waiters.drain(func(x *Waiter) { x.Owner.Woken(x, h) })
+	if p := w.proposes; p != nil && p.m.propose != nil {
+		p.m.propose(p.id, w.proposal)
+	}
+}
+
+// failed looks at an error of the log on its way out: bad data below the durable
+// checkpoint is told to the controller, once (S4). The files stay as they are.
+func (p *Partition) failed(err error) error {
+	if errors.Is(err, storage.ErrCorrupt) && p.faulty.CompareAndSwap(false, true) {
+		p.m.log.Error("partition is corrupt below what was acknowledged: nothing is cut, it needs another replica or an operator",
+			"topic", p.topic, "partition", p.id.Index, "err", err)
+		p.m.report(Fault{Corrupt: true, Partitions: []step.PartitionID{p.id}})
+	}
+	return err
 }

@@ -249,6 +249,10 @@ func TestDirFailureAnswersWhoWaits(t *testing.T) {
 		if y := n.produce(p, batch(t, 1, record.Spec{}), AcksAll); !errors.Is(y.Err, storage.ErrDirFailed) {
 			t.Fatal(y.Err)
 		}
+		synctest.Wait()
+		if len(n.faults) != 1 || n.faults[0].Corrupt || len(n.faults[0].Partitions) != 1 || n.faults[0].Partitions[0] != p.id {
+			t.Fatalf("the controller hears %+v", n.faults)
+		}
 	})
 }
 

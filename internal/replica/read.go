@@ -46,7 +46,7 @@ func (p *Partition) Read(q ReadRequest, out *Reading) error {
 		From: q.Offset, Limit: limit, MaxBytes: q.MaxBytes, FirstWhole: q.FirstWhole,
 	})
 	if err != nil {
-		return err
+		return p.failed(err)
 	}
 	// The epoch is checked again at the end (J-21): a reader that was paused must
 	// not answer for a leader that has been replaced.

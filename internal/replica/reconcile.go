@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"errors"
+
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/isr"
 	"github.com/brokerd/brokerd/internal/meta"
@@ -149,11 +151,11 @@ func (p *Partition) settle() {
 
 		p.mu.Lock()
 		p.settling = false
-		if err == nil {
+		if err == nil || final(err) {
 			p.have = w
 		}
 		p.mu.Unlock()
-		if err == nil {
+		if err == nil || final(err) {
 			p.unsettled.Store(false)
 			continue
 		}
@@ -163,6 +165,11 @@ func (p *Partition) settle() {
 		}
 		return
 	}
+}
+
+// final reports whether an error of the log will not pass while we run.
+func final(err error) bool {
+	return errors.Is(err, storage.ErrDirFailed) || errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrClosed)
 }
 
 // become makes the partition what w says.
@@ -192,7 +199,7 @@ func (p *Partition) lead(w want) error {
 	p.resign(ErrNotLeader)
 	if _, err := p.log.Lead(w.rec.LeaderEpoch); err != nil {
 		p.state.Store(&state{err: err, epoch: w.rec.LeaderEpoch, conf: w.conf})
-		return err
+		return p.failed(err)
 	}
 	var out woken
 	p.mu.Lock()

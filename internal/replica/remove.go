@@ -32,7 +32,7 @@ func (m *Manager) adopt(im *meta.Image) {
 			continue
 		}
 		h.mu.Lock()
-		h.onDisk[f.ID.Index] = true
+		h.onDisk[f.ID.Index] = f.Dir
 		h.mu.Unlock()
 		if _, err := m.store.Log(f.ID, t.Name, storageConfig(m.topicConf(im, t.Name))); err != nil {
 			m.log.Error("log cannot be opened", "topic", t.Name, "partition", f.ID.Index, "err", err)

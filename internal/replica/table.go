@@ -28,8 +28,8 @@ type hosted struct {
 	slots atomic.Pointer[[]*atomic.Pointer[Partition]]
 
 	mu     sync.Mutex
-	onDisk map[int32]bool // found at start and not opened yet
-	gone   chan struct{}  // made when the removal begins, closed when its files are renamed
+	onDisk map[int32]string // found at start, in this directory, and not opened yet
+	gone   chan struct{}    // made when the removal begins, closed when its files are renamed
 }
 
 func (t *table) init() {
@@ -71,7 +71,7 @@ func (t *table) host(id step.TopicID, name string) (h, taken *hosted) {
 	s.mu.Lock()
 	h = s.names[name]
 	if h == nil {
-		h = &hosted{id: id, name: name, onDisk: map[int32]bool{}}
+		h = &hosted{id: id, name: name, onDisk: map[int32]string{}}
 		h.slots.Store(new([]*atomic.Pointer[Partition]))
 		s.names[name] = h
 	}
@@ -112,6 +112,20 @@ func (t *table) all() []*hosted {
 		s.mu.RUnlock()
 	}
 	return out
+}
+
+// coldIn lists the partitions of a directory that were not opened since the start.
+func (t *table) coldIn(dir string) (ids []step.PartitionID) {
+	for _, h := range t.all() {
+		h.mu.Lock()
+		for i, d := range h.onDisk {
+			if d == dir {
+				ids = append(ids, step.PartitionID{Topic: h.id, Index: i})
+			}
+		}
+		h.mu.Unlock()
+	}
+	return ids
 }
 
 // byName picks a shard by FNV-1a of the name.
