@@ -21,10 +21,12 @@
 //	    answered, except ApiVersions: it hears, in version 0, which ones are.
 //
 // Goroutines: none of its own. Handlers run on the connection's goroutine,
-// completions on that of whoever completes. Locks: pending.mu, autocreate.mu;
-// both guard memory only and nothing is called under them.
+// completions on that of whoever completes. Locks: pending.mu, autocreate.mu,
+// waiting.mu, and those of fetch sessions and producer ids; they guard memory
+// only, and nothing is called under them.
 //
-// Tests: one table test per family through a Dispatcher over a real catalog and
-// controller; a fuzz over all (key, version) pairs; docs_test.go holds
-// docs/protocol.md to the table.
+// Tests: one table test per family through a Dispatcher, over a real catalog and
+// controller (node_test.go) or over logs in memory (data_node_test.go); fuzzes of
+// the decoding and of the serving of all (key, version) pairs; docs_test.go holds
+// docs/protocol.md to the table; oracle_test.go compares with a real Kafka.
 package api

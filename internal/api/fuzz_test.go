@@ -4,9 +4,12 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/brokerd/brokerd/internal/record"
+	"github.com/brokerd/brokerd/internal/vfs"
 	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -44,7 +47,7 @@ func FuzzServe(f *testing.F) {
 		})
 	}
 	f.Fuzz(func(t *testing.T, key, version int16, body []byte, onController bool) {
-		if !served(key) {
+		if !slices.Contains(adminKeys, key) {
 			return
 		}
 		c := connection("PLAINTEXT")
@@ -82,11 +85,53 @@ func FuzzServe(f *testing.F) {
 	})
 }
 
-func served(key int16) bool {
-	for _, k := range adminKeys {
-		if k == key {
-			return true
+// dataKeys are the calls that touch logs.
+var dataKeys = []int16{0, 1, 2, 21, 23, 35, 61, 10000}
+
+// FuzzServeData does the same with a broker that has records. What would wait
+// is answered as if its deadline had passed.
+func FuzzServeData(f *testing.F) {
+	n := startData(f, vfs.NewMem())
+	topic := n.topic("some-name-or-other"[:9], 2, nil)
+	n.produce(topic, records(f, 3, record.Spec{}), 0)
+	n.topic("s", 1, nil)
+	f.Add(int16(0), int16(9), produceReq(9, -1, topic, records(f, 2, record.Spec{})).AppendTo(nil))
+	f.Add(int16(1), int16(12), fetchReq(12, topic, 0).AppendTo(nil))
+	rng := rand.New(rand.NewPCG(9, 10))
+	for _, key := range dataKeys {
+		r := n.api.route(key)
+		for v := r.Min; v <= r.Max; v++ {
+			if req := kmsg.RequestForKey(key); req != nil {
+				req.SetVersion(v)
+				fill(rng, reflect.ValueOf(req).Elem())
+				f.Add(key, v, req.AppendTo(nil))
+			}
 		}
 	}
-	return false
+	f.Fuzz(func(t *testing.T, key, version int16, body []byte) {
+		if !slices.Contains(dataKeys, key) || !n.api.Trait(key, version).Known {
+			return
+		}
+		o := n.api.Serve(&wire.Call{Key: key, Version: version, Correlation: 5, Body: body, Client: n.client})
+		if o == nil {
+			t.Fatalf("key %d v%d is not answered", key, version)
+		}
+		expired := !o.Ready()
+		if expired {
+			o.Notify(func(*wire.Handoff) {})
+		}
+		a := o.Finish(expired)
+		if a.Close != "" || a.Frame == nil {
+			if a.Release != nil {
+				a.Release()
+			}
+			return
+		}
+		if int64(binary.BigEndian.Uint32(a.Frame)) != a.Size()-4 {
+			t.Fatalf("key %d v%d: frame of %d bytes says %d", key, version, a.Size(), binary.BigEndian.Uint32(a.Frame))
+		}
+		if a.Release != nil {
+			a.Release()
+		}
+	})
 }

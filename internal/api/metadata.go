@@ -175,7 +175,7 @@ func (v view) topic(req *kmsg.MetadataRequest, t *meta.Topic, live map[int32]boo
 		p, _ := t.Partition(int32(i))
 		o := &out.Partitions[i]
 		o.Partition, o.Leader, o.LeaderEpoch = int32(i), p.Leader, p.LeaderEpoch
-		o.Replicas, o.ISR, o.OfflineReplicas = p.Replicas, p.ISR(), offline(p.Replicas, live)
+		o.Replicas, o.ISR, o.OfflineReplicas = p.Replicas, inSync(&p), offline(p.Replicas, live)
 		o.ErrorCode = leaderCode(p.Leader, live, req.Version)
 		if o.ErrorCode != 0 {
 			o.Leader = -1
@@ -196,6 +196,14 @@ func leaderCode(leader int32, live map[int32]bool, version int16) int16 {
 		return kerr.ListenerNotFound.Code
 	}
 	return kerr.LeaderNotAvailable.Code
+}
+
+// inSync is the ISR. Nearly always it is all replicas, whose list is there already.
+func inSync(p *meta.Partition) []int32 {
+	if p.ISRSize() == len(p.Replicas) {
+		return p.Replicas
+	}
+	return p.ISR()
 }
 
 // offline lists the replicas whose broker is not there.

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -222,5 +224,51 @@ func TestMetadataFenced(t *testing.T) {
 	req.IncludeFencedBrokers = false
 	if got := ask[*kmsg.DescribeClusterResponse](n, req); len(got.Brokers) != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestAutoCreateSlow: a creation that takes longer than a second is answered
+// with "come again"; who asks meanwhile joins it, and who comes later sees it.
+func TestAutoCreateSlow(t *testing.T) {
+	n := startNode(t)
+	var calls []*wire.Call
+	var made *pending
+	slow := func(c *wire.Call) wire.Outcome {
+		calls = append(calls, c)
+		made = later(time.Now().Add(time.Hour), func(bool) wire.Answer {
+			resp := kmsg.NewPtrCreateTopicsResponse()
+			resp.Topics = []kmsg.CreateTopicsResponseTopic{{Topic: "slow", ErrorCode: kerr.TopicAlreadyExists.Code}}
+			return c.Reply().Answer(resp)
+		})
+		return made
+	}
+	m := newMetadata(n.deps.withDefaults(), slow)
+	req := metadataFor(9, "slow")
+	req.AllowAutoTopicCreation = true
+	began := time.Now()
+	first := m.serve(callOf(connection("PLAINTEXT"), req))
+	second := m.serve(callOf(connection("PLAINTEXT"), req))
+	if first.Ready() || second.Ready() || len(calls) != 1 || calls[0].Key != createTopicsKey {
+		t.Fatalf("%d creations", len(calls))
+	}
+	if wait := first.Deadline().Sub(began); wait < visibleWithin || wait > 2*visibleWithin {
+		t.Errorf("waits for %v", wait)
+	}
+	resp := kmsg.NewPtrMetadataResponse()
+	n.decode(first.Finish(true), 9, resp)
+	if resp.Topics[0].ErrorCode != kerr.LeaderNotAvailable.Code {
+		t.Errorf("after the deadline: %+v", resp.Topics)
+	}
+	createTopic(n, "slow", 1) // somebody else was faster in the end
+	woken := make(chan struct{})
+	second.Notify(func(*wire.Handoff) { close(woken) })
+	made.complete(nil)
+	<-woken
+	n.decode(second.Finish(false), 9, resp)
+	if resp.Topics[0].ErrorCode != 0 || len(resp.Topics[0].Partitions) != 1 {
+		t.Errorf("after the creation: %+v", resp.Topics)
+	}
+	if len(m.auto.inFlight) != 0 {
+		t.Errorf("%d creations are still in flight", len(m.auto.inFlight))
 	}
 }

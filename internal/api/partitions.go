@@ -131,7 +131,7 @@ func (p *page) partition(t *meta.Topic, i int32) kmsg.DescribeTopicPartitionsRes
 	o := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 	part, _ := t.Partition(i)
 	o.Partition, o.LeaderID, o.LeaderEpoch = i, part.Leader, part.LeaderEpoch
-	o.Replicas, o.ISR, o.OfflineReplicas = part.Replicas, part.ISR(), offline(part.Replicas, p.live)
+	o.Replicas, o.ISR, o.OfflineReplicas = part.Replicas, inSync(&part), offline(part.Replicas, p.live)
 	// Never null: null says that the broker does not know eligible replicas.
 	o.EligibleLeaderReplicas, o.LastKnownELR = append([]int32{}, part.ELR()...), append([]int32{}, part.LastKnownELR()...)
 	if o.ErrorCode = leaderCode(part.Leader, p.live, 6); o.ErrorCode != 0 {
