@@ -92,7 +92,9 @@ func (w *recordWriter) write(out *bufio.Writer, r *client.Record) error {
 			return fmt.Errorf("value of %s-%d at offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 		}
 	}
-	out.WriteString(w.lineSep)
+	if fields > 0 {
+		out.WriteString(w.lineSep)
+	}
 	return nil
 }
 

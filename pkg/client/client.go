@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -93,19 +92,31 @@ func (c *Client) Admin() *Admin { return &Admin{c: c, adm: kadm.NewClient(c.raw)
 // Connect makes sure that one bootstrap address answers, within the connect
 // timeout (5 s). The error is an *UnreachableError that says what each did.
 func (c *Client) Connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.dialer.total)
+	limited, cancel := context.WithTimeout(ctx, c.dialer.total)
 	defer cancel()
-	err := c.raw.Ping(ctx)
-	if err == nil {
+	err := c.ping(limited)
+	switch {
+	case err == nil:
 		return nil
-	}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
-		return cause
-	}
-	if isAuthError(err) {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case isAuthError(err):
 		return &Error{Doing: "authenticate to", Name: strings.Join(c.brokers, ","), Code: authCode(err), Message: err.Error()}
 	}
 	return c.dialer.unreachable(c.brokers, err)
+}
+
+// ping asks until ctx ends. franz-go gives a connection that has been made 10
+// seconds to answer, whatever ctx says: the goroutine may outlive the call.
+func (c *Client) ping(ctx context.Context) error {
+	done := make(chan error, 1) // filled once
+	go func() { done <- c.raw.Ping(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Guard gives a context that ends, with an *AdvertisedError as its cause, when

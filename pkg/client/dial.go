@@ -17,6 +17,8 @@ type dialer struct {
 	seeds map[string]bool
 	total time.Duration // for Connect
 	each  time.Duration // for one dial
+	// hopeless is how long an advertised address may be out of reach before Guard gives up.
+	hopeless time.Duration
 
 	mu       sync.Mutex
 	failed   map[string]failure // by address, until it is reached
@@ -31,11 +33,8 @@ type failure struct {
 	err   error
 }
 
-// hopeless is how long an advertised address may be out of reach before Guard gives up.
-const hopeless = 3 * time.Second
-
 func newDialer(seeds []string, conf *tls.Config, total time.Duration) *dialer {
-	d := &dialer{tls: conf, seeds: map[string]bool{}, failed: map[string]failure{}, total: total, each: total}
+	d := &dialer{tls: conf, seeds: map[string]bool{}, failed: map[string]failure{}, total: total, each: total, hopeless: total * 3 / 5}
 	for _, s := range seeds {
 		d.seeds[s] = true
 	}
@@ -102,7 +101,7 @@ func (d *dialer) record(addr string, err error) (error, []func(error)) {
 	}
 	f.tries, f.err = f.tries+1, err
 	d.failed[addr] = f
-	if d.seeds[addr] || d.reached || f.tries < 2 || time.Since(f.since) < hopeless && !definite(err) {
+	if d.seeds[addr] || d.reached || f.tries < 2 || time.Since(f.since) < d.hopeless && !definite(err) {
 		return nil, nil
 	}
 	return &AdvertisedError{Bootstrap: d.answered, Advertised: addr, Err: err}, d.watchers

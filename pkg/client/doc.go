@@ -18,7 +18,8 @@
 //	I2  Every error that a broker answered is an *Error and unwraps to a sentinel of this package.
 //	I3  A *Client is safe for concurrent use once New has returned.
 //
-// Goroutines: those of franz-go, ended by Close. Locks: dialer.mu.
+// Goroutines: those of franz-go, ended by Close; Connect's ping, which may
+// outlive the call by 10 s. Locks: dialer.mu.
 // Tests: table tests of keys and errors, a fake broker for the dialer, a fuzz
 // of the own messages; end to end through the command line's scripts.
 package client

@@ -28,12 +28,12 @@ func keys() []key {
 		{"socket.connection.setup.timeout.ms", millis(func(c *config, d time.Duration) kgo.Opt { c.connectTimeout = d; return nil })},
 		{"max.block.ms", millis(func(c *config, d time.Duration) kgo.Opt { c.maxBlock = d; return nil })},
 		{"connections.max.idle.ms", millis(func(_ *config, d time.Duration) kgo.Opt {
-			if d < time.Second { // franz-go's lower bound; -1 is never
-				d = time.Hour
+			if d < 0 { // never
+				d = 15 * time.Minute
 			}
-			return kgo.ConnIdleTimeout(d)
+			return kgo.ConnIdleTimeout(min(max(d, time.Second), 15*time.Minute)) // franz-go's bounds
 		})},
-		{"metadata.max.age.ms", millis(func(_ *config, d time.Duration) kgo.Opt { return kgo.MetadataMaxAge(max(d, 2500*time.Millisecond)) })},
+		{"metadata.max.age.ms", millis(func(_ *config, d time.Duration) kgo.Opt { return kgo.MetadataMaxAge(max(d, 10*time.Second)) })},
 		{"retry.backoff.ms", millis(func(_ *config, d time.Duration) kgo.Opt {
 			return kgo.RetryBackoffFn(func(int) time.Duration { return d })
 		})},

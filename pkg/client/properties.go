@@ -99,7 +99,8 @@ func unquote(s string) (string, bool) {
 			i++
 			b.WriteByte(s[i])
 		case s[i] == quote:
-			return b.String(), true
+			ends := i+1 == len(s) || strings.ContainsRune(" \t\n;", rune(s[i+1]))
+			return b.String(), ends
 		default:
 			b.WriteByte(s[i])
 		}
