@@ -42,7 +42,9 @@ func schedule(t *testing.T) *rand.Rand {
 
 func TestKill(t *testing.T) {
 	random := schedule(t)
-	node := harness.Start(t, harness.Options{}).Nodes[0]
+	node := harness.Start(t, harness.Options{
+		Properties: map[string]string{"log.flush.offset.checkpoint.interval.ms": "500"},
+	}).Nodes[0]
 	l := startLoad(t, node.Addr(), 4, small())
 	data := filepath.Join(node.Dir, "data")
 	hit := map[string]int{}
@@ -51,11 +53,13 @@ func TestKill(t *testing.T) {
 		moment := "anywhere"
 		switch round % 12 {
 		case 3:
-			moment = "roll"
-			awaitFile(t, data, func(name string) bool { return strings.HasSuffix(name, ".log") }, unix.IN_CREATE)
+			if awaitFile(t, data, func(name string) bool { return strings.HasSuffix(name, ".log") }, unix.IN_CREATE) {
+				moment = "roll"
+			}
 		case 7:
-			moment = "checkpoint"
-			awaitFile(t, data, func(name string) bool { return strings.Contains(name, "checkpoint") }, unix.IN_MODIFY|unix.IN_CREATE|unix.IN_MOVED_TO)
+			if awaitFile(t, data, func(name string) bool { return strings.Contains(name, "checkpoint") }, unix.IN_MODIFY|unix.IN_CREATE|unix.IN_MOVED_TO) {
+				moment = "checkpoint"
+			}
 		}
 		node.Kill()
 		if round%12 == 11 {
@@ -81,8 +85,8 @@ func TestKill(t *testing.T) {
 func pause(d time.Duration) { <-time.After(d) }
 
 // awaitFile returns when something happens to a file below dir whose name
-// matches, or after five seconds.
-func awaitFile(t *testing.T, dir string, match func(string) bool, mask uint32) {
+// matches; false: nothing has within five seconds.
+func awaitFile(t *testing.T, dir string, match func(string) bool, mask uint32) bool {
 	t.Helper()
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -104,13 +108,13 @@ func awaitFile(t *testing.T, dir string, match func(string) bool, mask uint32) {
 		n, err := f.Read(events)
 		if err != nil {
 			t.Logf("no such file event within five seconds: %v", err)
-			return
+			return false
 		}
 		for at := 0; at+unix.SizeofInotifyEvent <= n; {
 			size := int(events[at+12]) | int(events[at+13])<<8 | int(events[at+14])<<16
 			name := strings.TrimRight(string(events[at+unix.SizeofInotifyEvent:at+unix.SizeofInotifyEvent+size]), "\x00")
 			if match(name) {
-				return
+				return true
 			}
 			at += unix.SizeofInotifyEvent + size
 		}
