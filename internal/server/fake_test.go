@@ -26,7 +26,7 @@ const (
 	keyPanic   = 6  // panics in Serve
 	keyFile    = 7  // ready, its body comes back as a file range
 	keyHeld    = 8  // waits, reads on, until the test completes it
-	keyTimeout = 9  // waits for ever, with a deadline of 2 s
+	keyTimeout = 9  // waits for ever, with a deadline of 300 ms
 	keyUpgrade = 10 // takes the connection over
 	keyPanics2 = 11 // waits, panics in Finish
 	keyBig     = 12 // ready, answers 300,000 bytes
@@ -112,7 +112,7 @@ func (f *fakeAPI) Serve(c *wire.Call) wire.Outcome {
 	case keyHeld, keyLight:
 		f.lock(func() { f.held = append(f.held, w) })
 	case keyTimeout:
-		w.deadline = time.Now().Add(2 * time.Second)
+		w.deadline = time.Now().Add(300 * time.Millisecond)
 	}
 	return w
 }

@@ -47,8 +47,9 @@ func resolveLimits(o Options) limits {
 	if o.MaxIdle > 0 {
 		l.idle = o.MaxIdle
 	}
-	if l.connections = o.MaxConnections; l.connections <= 0 {
-		l.connections = connectionsByDescriptors()
+	l.connections = connectionsByDescriptors()
+	if o.MaxConnections > 0 {
+		l.connections = min(l.connections, o.MaxConnections)
 	}
 	l.perIP = o.MaxConnectionsPerIP
 	return l

@@ -23,7 +23,7 @@ type Options struct {
 	RequestMaxBytes       int32         // socket.request.max.bytes
 	QueuedMaxRequestBytes int64         // queued.max.request.bytes, resolved: 0 is 64 MiB
 	MaxIdle               time.Duration // connections.max.idle.ms
-	MaxConnections        int           // max.connections; 0: what the descriptors allow
+	MaxConnections        int           // max.connections; never more than the descriptors allow
 	MaxConnectionsPerIP   int           // max.connections.per.ip; 0: no limit
 
 	// OnPanic is told of a panic that was recovered in a request. nil logs it;
