@@ -36,7 +36,9 @@ func newKeeper(d *logDir) *keeper {
 
 // touch notes that a log has grown. It never blocks.
 func (k *keeper) touch(l *Log, v *view) {
-	far := v.bytes-l.pointAt.Load() >= pointBytes
+	// A log of durability isr has a point only where somebody synced it: asking
+	// for one at once would find none, and be asked again by the next append.
+	far := v.bytes-l.pointAt.Load() >= pointBytes && l.Durability() == Fsync
 	if !far && l.touched.Load() {
 		return
 	}
