@@ -83,7 +83,7 @@ func (l *load) produce(ctx context.Context, bootstrap string, kind int, name str
 	defer c.Close()
 	random := rand.New(rand.NewPCG(1, uint64(kind)))
 	for seq := 0; ctx.Err() == nil; seq++ {
-		value := fmt.Sprintf("%s/%d/%s", name, seq, strings.Repeat("x", random.IntN(400)))
+		value := fmt.Sprintf("%s/%d/%s", name, seq, strings.Repeat("x", random.IntN(2000)))
 		r := &kgo.Record{Partition: int32(random.IntN(partitions)), Value: []byte(value)}
 		c.Produce(ctx, r, func(r *kgo.Record, err error) {
 			if err == nil {
