@@ -67,7 +67,7 @@ func runProducer(ctx context.Context, e *Env, set *jset) error {
 		return err
 	}
 	var prompt io.Writer
-	if e.InTTY {
+	if e.InTTY && e.OutTTY { // as Java's System.console
 		prompt = e.Out
 	}
 	lines, err := newLineReader(e.In, prompt, set.one("topic", ""), props)
