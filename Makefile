@@ -42,6 +42,9 @@ CUTS ?= 50
 powercut: build ## cut the power of the broker's disk CUTS times (root: a loop image)
 	$(GO) test -tags chaos -count 1 -timeout 60m -v -run TestPowerCut ./test/chaos -args -cuts $(CUTS)
 
+disk: build ## a full disk and a failing fsync, for real (root, strace)
+	$(GO) test -tags chaos -count 1 -v -run 'TestDiskFull|TestSyncError' ./test/chaos
+
 measure: build ## start time, idle memory and CPU, and how the bytes of a fetch leave (strace)
 	$(GO) test -tags measure -count 1 -v ./test/measure
 

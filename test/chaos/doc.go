@@ -12,5 +12,8 @@
 // the copy: what was never fsynced is gone. It needs root and loop devices, and
 // says so when they are missing.
 //
-// Run by `make kill KILLS=100` and `make powercut CUTS=50`.
+// TestDiskFull fills a small file system and frees it again; TestSyncError lets
+// fdatasync fail under strace.
+//
+// Run by `make kill KILLS=100`, `make powercut CUTS=50` and `make disk`.
 package chaos

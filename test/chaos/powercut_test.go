@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-
-	"github.com/brokerd/brokerd/test/harness"
 )
 
 // disk is a file system in an image file, mounted at a directory.
@@ -20,13 +18,13 @@ type disk struct {
 	generations int
 }
 
-func newDisk(t *testing.T, dir string) *disk {
+func newDisk(t *testing.T, dir, size string) *disk {
 	t.Helper()
 	d := &disk{t: t, image: filepath.Join(dir, "image-0"), at: filepath.Join(dir, "disk")}
 	if err := os.MkdirAll(d.at, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d.do("truncate", "-s", "2G", d.image)
+	d.do("truncate", "-s", size, d.image)
 	d.do("mkfs.ext4", "-q", "-F", d.image)
 	d.mount()
 	t.Cleanup(func() { _ = exec.Command("umount", "-l", d.at).Run() }) // not mounted when the test failed in between
@@ -62,15 +60,8 @@ func (d *disk) do(name string, args ...string) {
 }
 
 func TestPowerCut(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("UNAVAILABLE: power cuts need root (loop mounts)")
-	}
 	random := schedule(t)
-	dir := t.TempDir()
-	d := newDisk(t, dir)
-	node := harness.Start(t, harness.Options{
-		Dir: dir, Properties: map[string]string{"log.dirs": filepath.Join(d.at, "data")},
-	}).Nodes[0]
+	node, d := onDisk(t, "2G")
 	l := startLoad(t, node.Addr(), 4, small())
 	for round := range *cuts {
 		l.await(between + int64(random.IntN(2000)))
