@@ -38,35 +38,21 @@ func (c *change) result() (next part, moved, unclean bool) {
 	next = c.old
 	next.set, next.isr, next.minISR = c.set, c.isr, c.minISR
 	next.state = next.state&^c.heal | c.harm
-	elr, last := c.old.set.moved(c.old.elr, c.set), c.old.set.moved(c.old.last, c.set)
-	was := c.old.set.moved(c.old.isr, c.set)
-
-	// A reassignment is complete when all that are to stay are in sync.
-	if s := next.set; s.adding|s.removing != 0 && next.isr&s.target() == s.target() {
-		done := c.intern(replicaSet{ids: s.pick(s.target()), dirs: s.pickDirs(s.target())})
-		next.isr, was = s.moved(next.isr, done), s.moved(was, done)
-		elr, last = s.moved(elr, done), s.moved(last, done)
-		c.unclean = s.moved(c.unclean, done)
-		next.set, next.minISR = done, effectiveMinISR(c.setting, len(done.ids))
+	w := wake{
+		isr: c.old.set.moved(c.old.isr, c.set), elr: c.old.set.moved(c.old.elr, c.set),
+		last: c.old.set.moved(c.old.last, c.set), unclean: c.unclean,
 	}
-
-	// E1: below min ISR nobody who has all committed data is forgotten.
-	next.elr = 0
-	if next.isr.count() < int(next.minISR) {
-		next.elr = (elr | was) &^ next.isr &^ c.unclean
-	}
-
-	leader := next.set.pos(c.old.leader())
-	if !c.mayLead(next, leader) || c.prefer && c.mayLead(next, 0) {
-		leader = c.elect(&next, last, &unclean)
+	unclean = c.settle(&next, &w, c.old.leader())
+	if next.set.complete(next.isr) { // an election from the ELR was what it still needed
+		w.isr, w.elr = next.isr, next.elr
+		unclean = c.settle(&next, &w, next.leader()) || unclean
 	}
 	next.last = 0
 	if next.isr|next.elr == 0 {
-		if next.last = was | elr; next.last == 0 {
-			next.last = last
+		if next.last = w.isr | w.elr; next.last == 0 {
+			next.last = w.last
 		}
 	}
-	next.state = next.state&^leaderBits | uint8(leader+1)
 
 	dropped := false
 	for _, id := range c.old.set.ids {
@@ -81,6 +67,32 @@ func (c *change) result() (next part, moved, unclean bool) {
 	}
 	c.check(next)
 	return next, moved, unclean
+}
+
+// wake is what was before a change, over the set that is.
+type wake struct{ isr, elr, last, unclean mask }
+
+// settle completes a reassignment that can be, computes the ELR and elects.
+func (c *change) settle(p *part, w *wake, leader int32) (unclean bool) {
+	if s := p.set; s.complete(p.isr) {
+		done := c.intern(replicaSet{ids: s.pick(s.target()), dirs: s.pickDirs(s.target())})
+		p.isr = s.moved(p.isr, done)
+		*w = wake{s.moved(w.isr, done), s.moved(w.elr, done), s.moved(w.last, done), s.moved(w.unclean, done)}
+		p.set, p.minISR = done, effectiveMinISR(c.setting, len(done.ids))
+	}
+
+	// E1: below min ISR nobody who has all committed data is forgotten.
+	p.elr = 0
+	if p.isr.count() < int(p.minISR) {
+		p.elr = (w.elr | w.isr) &^ p.isr &^ w.unclean
+	}
+
+	pos := p.set.pos(leader)
+	if !c.mayLead(*p, pos) || c.prefer && c.mayLead(*p, 0) {
+		pos = c.elect(p, w.last, &unclean)
+	}
+	p.state = p.state&^leaderBits | uint8(pos+1)
+	return unclean
 }
 
 // mayLead says whether a replica may lead without anything else changing.

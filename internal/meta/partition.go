@@ -43,6 +43,12 @@ func (s *replicaSet) all() mask { return 1<<len(s.ids) - 1 }
 // target is what remains when a reassignment is complete.
 func (s *replicaSet) target() mask { return s.all() &^ s.removing }
 
+// complete says whether a reassignment is under way and all that are to stay are
+// in sync.
+func (s *replicaSet) complete(isr mask) bool {
+	return s.adding|s.removing != 0 && isr&s.target() == s.target()
+}
+
 func (s *replicaSet) pick(m mask) []int32 {
 	if m == 0 {
 		return nil

@@ -25,6 +25,9 @@ func ReadSnapshot(r io.Reader) (*Image, error) {
 	if string(head[:8]) != snapshotMagic {
 		return nil, fmt.Errorf("%w: it does not begin with %q", ErrSnapshot, snapshotMagic)
 	}
+	if head[10]|head[11] != 0 {
+		return nil, fmt.Errorf("%w: reserved bytes are set", ErrSnapshot)
+	}
 	if v := binary.LittleEndian.Uint16(head[8:]); v != snapshotVersion {
 		return nil, fmt.Errorf("metadata snapshot has format %d, this version of brokerd reads up to %d: use a newer brokerd", v, snapshotVersion)
 	}
