@@ -79,6 +79,46 @@ type snapshotReader struct {
 	ended    bool
 
 	topics, deleted, parts uint64 // as the header promised
+
+	// Small topics share allocations: two million of one partition would be
+	// eight million objects for the collector to look at.
+	topicSlab []Topic
+	partSlab  []part
+	listSlab  [][]part
+}
+
+const slabSize = 512
+
+// newTopic, newParts and newList give room for one topic, for n partitions and
+// for a list of chunks that is expected to have one.
+func (s *snapshotReader) newTopic() *Topic {
+	if len(s.topicSlab) == 0 {
+		s.topicSlab = make([]Topic, slabSize)
+	}
+	t := &s.topicSlab[0]
+	s.topicSlab = s.topicSlab[1:]
+	return t
+}
+
+func (s *snapshotReader) newParts(n int) []part {
+	if n > slabSize/4 {
+		return make([]part, n)
+	}
+	if len(s.partSlab) < n {
+		s.partSlab = make([]part, slabSize)
+	}
+	p := s.partSlab[:n:n]
+	s.partSlab = s.partSlab[n:]
+	return p
+}
+
+func (s *snapshotReader) newList(first []part) [][]part {
+	if len(s.listSlab) == 0 {
+		s.listSlab = make([][]part, slabSize)
+	}
+	l := s.listSlab[:1:1]
+	l[0], s.listSlab = first, s.listSlab[1:]
+	return l
 }
 
 func (s *snapshotReader) items(b []byte) error {
@@ -163,7 +203,8 @@ func (s *snapshotReader) set(d *decoder) error {
 }
 
 func (s *snapshotReader) beginTopic(d *decoder) error {
-	t := &Topic{ID: d.id(), Name: d.string(), Internal: d.bool(), minISR: d.i8(), Deleted: d.uvarint()}
+	t := s.newTopic()
+	*t = Topic{ID: d.id(), Name: d.string(), Internal: d.bool(), minISR: d.i8(), Deleted: d.uvarint()}
 	n := d.uvarint()
 	if d.err != nil || n == 0 || n > 1<<30 || t.ID.IsZero() || CheckName(t.Name) != "" {
 		return fmt.Errorf("%w: a topic is impossible", ErrSnapshot)
@@ -195,7 +236,7 @@ func (s *snapshotReader) readParts(d *decoder) error {
 		return fmt.Errorf("%w: %d partitions where %d are missing", ErrSnapshot, n, s.want)
 	}
 	t := s.topic
-	chunk := make([]part, n)
+	chunk := s.newParts(n)
 	for i := range chunk {
 		p := &chunk[i]
 		number := d.uvarint()
@@ -215,7 +256,11 @@ func (s *snapshotReader) readParts(d *decoder) error {
 	if t.n%partChunk != 0 {
 		return fmt.Errorf("%w: partitions of %q come in the wrong portions", ErrSnapshot, t.Name)
 	}
-	t.chunks = append(t.chunks, chunk)
+	if t.chunks == nil {
+		t.chunks = s.newList(chunk)
+	} else {
+		t.chunks = append(t.chunks, chunk)
+	}
 	t.n += int32(n)
 	s.want -= int32(n)
 	return nil
