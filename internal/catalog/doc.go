@@ -16,5 +16,5 @@
 // Goroutines: none. Locks: Store.mu guards watchers and those who await; it is
 // held to touch memory only, and wake-ups are sends on channels with room.
 //
-// Tests: store_test.go, fsm_test.go.
+// Tests: store_test.go.
 package catalog
