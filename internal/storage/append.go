@@ -287,11 +287,7 @@ func (t *tail) noteHead(b head, interval, hw int64) {
 		t.summary = summary{m, b.LastOffset()}
 	}
 	if t.since > interval {
-		t.index = append(t.index, newIndexEntry(b.LastOffset()-t.seg.base, t.pos, t.topOffset-t.seg.base, t.top))
-		if t.top > t.newest {
-			t.times++
-			t.newest = t.top
-		}
+		t.addEntry(newIndexEntry(b.LastOffset()-t.seg.base, t.pos, t.topOffset-t.seg.base, t.top))
 		t.since = 0
 	}
 	t.places = addPlace(t.places, place{b.BaseOffset(), b.NextOffset(), t.pos}, hw)
@@ -299,6 +295,14 @@ func (t *tail) noteHead(b head, interval, hw int64) {
 	t.since += b.size
 	t.pos += b.size
 	t.end = b.NextOffset()
+}
+
+func (t *tail) addEntry(e indexEntry) {
+	t.index, t.indexCRC = append(t.index, e), e.addTo(t.indexCRC)
+	if top := e.top(); top > t.newest {
+		t.times++
+		t.newest = top
+	}
 }
 
 // flush writes what was planned by one call and makes it the end of the log.

@@ -16,14 +16,15 @@ type mark struct {
 	// pending: only sealed segments so far; the point that makes them count follows.
 	pending bool
 
-	epoch     int32 // newest epoch in the cache
-	start     int64 // log start offset
-	end       int64 // of the log at this point, all of it durable
-	hw        int64 // a hint
-	segment   int64 // base of the segment that holds the point
-	pos       int64 // where in its file
-	since     int64 // bytes since its last index entry
-	summary         // largest timestamp of that segment, up to the point
+	epoch     int32  // newest epoch in the cache
+	start     int64  // log start offset
+	end       int64  // of the log at this point, all of it durable
+	hw        int64  // a hint
+	segment   int64  // base of the segment that holds the point
+	pos       int64  // where in its file
+	since     int64  // bytes since its last index entry
+	index     uint32 // CRC32C of its index entries: the files are not synced, one may be older
+	summary          // largest timestamp of that segment, up to the point
 	digest    uint32
 	aborted   int32 // entries of that segment's aborted index
 	producers bool  // a producer state file was written for this point or before
@@ -54,7 +55,7 @@ func addDigest(digest uint32, batch []byte) uint32 {
 //
 //	kind 1  point:  topic length 2, topic | flags 1 (1 clean, 2 producers) | epoch 4 | start 8
 //	                end 8 | high watermark 8 | segment 8 | position 8 | since 8 | top 8
-//	                top offset 8 | digest 4 | aborted 4
+//	                top offset 8 | digest 4 | aborted 4 | index 4
 //	kind 2  sealed: base 8 | size 8 | top 8 | top offset 8 | digest 4 | aborted 4
 //	kind 3  gone:   nothing; the log was deleted or set aside
 //	kind 4  cut:    from 8, to 8; sealed segments with from ≤ base < to are no more
@@ -110,6 +111,7 @@ func appendPoint(p []byte, m *mark) []byte {
 	}
 	p = binary.BigEndian.AppendUint32(p, m.digest)
 	p = binary.BigEndian.AppendUint32(p, uint32(m.aborted))
+	p = binary.BigEndian.AppendUint32(p, m.index)
 	return endEntry(p, at)
 }
 
@@ -195,7 +197,7 @@ func (ms marks) point(id step.PartitionID, d *decoder) bool {
 	for _, to := range []*int64{&m.start, &m.end, &m.hw, &m.segment, &m.pos, &m.since, &m.top, &m.topOffset} {
 		*to = d.int64()
 	}
-	m.digest, m.aborted = uint32(d.int32()), d.int32()
+	m.digest, m.aborted, m.index = uint32(d.int32()), d.int32(), uint32(d.int32())
 	if !d.done() || m.start < 0 || m.end < m.start || m.pos < 0 || m.segment < 0 || m.segment > m.end {
 		return false
 	}

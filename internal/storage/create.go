@@ -63,16 +63,20 @@ func (l *Log) createFile(s *segment) (*handle, error) {
 }
 
 // createDir makes the log's directory and partition.metadata, if they are not
-// there. Another partition's directory of that name is set aside.
+// there. A directory of that name that is not known to be this partition's is
+// set aside.
 func (l *Log) createDir() (fresh bool, metadata vfs.File, err error) {
 	fsys, file := l.dir.fs, path.Join(l.path(), metadataName)
-	have, err := readWhole(fsys, file)
+	names, err := fsys.List(l.path())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, nil, err
 	}
-	if have != nil {
-		id, err := parseMetadata(have)
-		if err == nil && id == l.id.Topic {
+	if len(names) > 0 {
+		have, err := readWhole(fsys, file)
+		if err != nil {
+			return false, nil, err
+		}
+		if id, err := parseMetadata(have); err == nil && id == l.id.Topic {
 			return true, nil, nil
 		}
 		if err := l.dir.setAside(*l.name.Load()); err != nil {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"sort"
 )
 
@@ -19,6 +20,15 @@ func (e indexEntry) top() int64 { return int64(e.topHi)<<32 | int64(e.topLo) }
 
 func newIndexEntry(last, pos int64, topLast, top int64) indexEntry {
 	return indexEntry{uint32(last), uint32(pos), uint32(topLast), uint32(uint64(top) >> 32), uint32(top)}
+}
+
+// addTo continues a CRC32C with the entry.
+func (e indexEntry) addTo(crc uint32) uint32 {
+	var p [20]byte
+	for i, n := range [...]uint32{e.last, e.pos, e.topLast, e.topHi, e.topLo} {
+		binary.BigEndian.PutUint32(p[4*i:], n)
+	}
+	return crc32.Update(crc, castagnoli, p[:])
 }
 
 // Kafka's two index files, big endian, offsets relative to the base:

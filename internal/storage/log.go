@@ -68,12 +68,13 @@ type tail struct {
 	times   int   // entries that .timeindex would have
 	newest  int64 // timestamp of the last of them
 	summary
-	index   []indexEntry
-	places  []place
-	epochs  []epochStart
-	txns    []txn
-	aborted []record.Aborted
-	sealed  int64 // bytes of sealed segments
+	index    []indexEntry
+	indexCRC uint32
+	places   []place
+	epochs   []epochStart
+	txns     []txn
+	aborted  []record.Aborted
+	sealed   int64 // bytes of sealed segments
 }
 
 func newTail(end int64) tail {

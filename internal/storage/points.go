@@ -16,8 +16,8 @@ type point struct {
 	mark
 	seg       *segment
 	truncates int64
-	index     []indexEntry
-	epochs    []epochStart
+	entries   []indexEntry
+	epochs    []epochStart // that leader-epochs has for it
 	aborted   []record.Aborted
 	producers []byte // state file; nil: there are none, and were none
 	bytes     int64
@@ -26,7 +26,7 @@ type point struct {
 // written is what the small files of a log hold, under its gate.
 type written struct {
 	epochs      []epochStart
-	producersAt int64 // log offset of the producer state file, -1: there is none
+	producersAt int64 // log offset of the producer state file, -1: none that we know
 	index       fileOf
 	aborted     fileOf
 }
@@ -41,9 +41,9 @@ type fileOf struct {
 // captureLocked makes the tail the candidate for the next checkpoint.
 func (l *Log) captureLocked() {
 	t, v := &l.tail, l.view.Load()
-	p := &point{seg: t.seg, truncates: l.truncates, index: t.index, epochs: t.epochs, aborted: t.aborted, bytes: v.bytes}
+	p := &point{seg: t.seg, truncates: l.truncates, entries: t.index, aborted: t.aborted, bytes: v.bytes}
 	p.mark = mark{id: l.id, topic: l.topic, epoch: latestEpoch(t.epochs), end: t.end, segment: t.end,
-		summary: t.summary, digest: t.digest, aborted: int32(len(t.aborted)), pos: t.pos, since: t.since}
+		summary: t.summary, digest: t.digest, aborted: int32(len(t.aborted)), pos: t.pos, since: t.since, index: t.indexCRC}
 	if t.seg != nil {
 		p.segment = t.seg.base
 	}
@@ -112,10 +112,14 @@ func (d *logDir) checkpoint(logs []*Log, how checkpointMode) error {
 	return nil
 }
 
-// sort gives the directory up where an error came from a sync.
+// sort gives the directory up where an error came from a sync; a full disk passes.
 func (d *logDir) sort(err error) error {
 	if s := (*syncError)(nil); errors.As(err, &s) {
 		return d.fail(err)
+	}
+	if isFull(err) {
+		d.full.Store(true)
+		return errors.Join(ErrDiskFull, err)
 	}
 	return err
 }
@@ -184,6 +188,7 @@ func (l *Log) smallFiles(files []smallFile, p *point) []smallFile {
 	if !l.hasFiles() {
 		return files
 	}
+	p.epochs = l.view.Load().epochs // newer than the point, if a leader began since: that is on disk already
 	if !slices.Equal(p.epochs, l.written.epochs) {
 		files = append(files, smallFile{path.Join(l.path(), epochsName), epochsFile(p.epochs)})
 	}
@@ -312,7 +317,7 @@ func (l *Log) writeIndexes(p *point) {
 		}
 	}
 	if p.seg != nil {
-		_ = l.writeIndex(p.seg, p.index, nil) // see above
+		_ = l.writeIndex(p.seg, p.entries, nil) // see above
 	}
 }
 

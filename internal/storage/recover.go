@@ -32,6 +32,7 @@ type recovery struct {
 	state   *producersAt // from its file, true up to state.end
 	rebuild bool         // producers, aborted transactions and epochs come from the log
 	control bool         // a marker was seen below state.end
+	stale   bool         // the producer state file is of a tail that was lost
 	changed bool         // files were cut or removed: sync even if nothing is kept
 	scanned []*segment   // to be synced
 	bytes   int64        // that were scanned
@@ -63,6 +64,14 @@ func corruptf(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrCorrupt, fmt.Errorf(format, args...))
 }
 
+// asCorrupt calls damage below the checkpoint by its name; trouble of the disk keeps its own.
+func asCorrupt(err error) error {
+	if errors.Is(err, errDamaged) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
+
 // list finds the segments and clears away what a crash left half done.
 func (r *recovery) list() error {
 	fsys, dir := r.l.dir.fs, r.l.path()
@@ -72,6 +81,9 @@ func (r *recovery) list() error {
 	}
 	if err != nil {
 		return fmt.Errorf("list %s: %w", dir, err)
+	}
+	if ours, err := r.ours(); !ours || err != nil {
+		return err
 	}
 	for _, name := range names {
 		if base, ok := segmentBase(name, logSuffix); ok {
@@ -86,6 +98,30 @@ func (r *recovery) list() error {
 		}
 	}
 	return nil
+}
+
+// ours tells whether the directory is this partition's. One that is not is left
+// for the first append to set aside, unless the checkpoint wants records from it.
+func (r *recovery) ours() (bool, error) {
+	p, err := readWhole(r.l.dir.fs, path.Join(r.l.path(), metadataName))
+	if err != nil {
+		return false, fmt.Errorf("read %s of %s: %w", metadataName, r.l.path(), err)
+	}
+	id, err := parseMetadata(p)
+	if err == nil && id == r.l.id.Topic {
+		return true, nil
+	}
+	if newer := (*NewerError)(nil); errors.As(err, &newer) {
+		newer.Path = path.Join(r.l.path(), metadataName)
+		return false, err
+	}
+	if err == nil {
+		err = fmt.Errorf("%s names topic %s", metadataName, id)
+	}
+	if r.m != nil && r.m.end > r.m.start {
+		return false, corruptf("%s is not of topic %s: %w", r.l.path(), r.l.id.Topic, err)
+	}
+	return false, nil
 }
 
 // leftOver names files that mean nothing any more: half written ones, those on
@@ -135,7 +171,11 @@ func (r *recovery) dropDeleted() {
 	var keep []int64
 	for i, base := range r.bases {
 		known := base >= r.m.segment || slices.ContainsFunc(r.m.sealed, func(s sealedMark) bool { return s.base == base })
-		if !known && i+1 < len(r.bases) && r.bases[i+1] <= r.m.start {
+		next := r.m.segment
+		if i+1 < len(r.bases) {
+			next = min(next, r.bases[i+1])
+		}
+		if !known && next <= r.m.start {
 			r.remove(base)
 			continue
 		}
@@ -278,7 +318,7 @@ func (r *recovery) index(h *handle) error {
 	defer scan.close()
 	first, err := scan.header(0)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return asCorrupt(err)
 	}
 	t.first = first.BaseTimestamp()
 	fsys := r.l.dir.fs
@@ -290,8 +330,7 @@ func (r *recovery) index(h *handle) error {
 			for ok && len(entries) > 0 && int64(entries[len(entries)-1].pos) >= t.pos {
 				entries = entries[:len(entries)-1]
 			}
-			if ok && r.fits(entries, &scan) {
-				t.takeIndex(entries)
+			if t.takeIndex(entries); ok && t.indexCRC == r.m.index {
 				return nil
 			}
 		}
@@ -299,30 +338,18 @@ func (r *recovery) index(h *handle) error {
 	w := newTail(t.seg.base)
 	w.seg = t.seg
 	if err := r.l.walk(&w, t.pos); err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return asCorrupt(err)
 	}
 	t.takeIndex(w.index)
+	t.since = w.since // by the interval of now
 	return nil
 }
 
-// fits checks that the last entry is where the point says, and true.
-func (r *recovery) fits(entries []indexEntry, scan *scanner) bool {
-	if len(entries) == 0 {
-		return r.t.since == r.t.pos
-	}
-	e := entries[len(entries)-1]
-	b, err := scan.header(int64(e.pos))
-	return err == nil && int64(e.pos) == r.t.pos-r.t.since && b.LastOffset() == r.t.seg.base+int64(e.last)
-}
-
-// takeIndex takes over entries, and counts what .timeindex has of them.
+// takeIndex makes these the entries, and counts what .timeindex has of them.
 func (t *tail) takeIndex(entries []indexEntry) {
-	t.index, t.times, t.newest = entries, 0, noTimestamp
+	t.index, t.indexCRC, t.times, t.newest = make([]indexEntry, 0, len(entries)), 0, 0, noTimestamp
 	for _, e := range entries {
-		if e.top() > t.newest {
-			t.times++
-			t.newest = e.top()
-		}
+		t.addEntry(e)
 	}
 }
 

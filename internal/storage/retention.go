@@ -8,8 +8,8 @@ import (
 )
 
 // DeleteBefore raises the log start offset (DeleteRecords); not above the high
-// watermark. It is in the checkpoint before it returns. Segments that are wholly
-// below go with the next sweep.
+// watermark, and only up to the first transaction that is undecided (P7). It is
+// in the checkpoint before it returns. Segments that are wholly below go soon.
 func (l *Log) DeleteBefore(offset int64) (start int64, err error) {
 	v := l.view.Load()
 	if err := l.usable(); err != nil {
@@ -18,7 +18,7 @@ func (l *Log) DeleteBefore(offset int64) (start int64, err error) {
 	if offset > v.HighWatermark {
 		return v.Start, fmt.Errorf("delete before %d of %s, high watermark is %d: %w", offset, *l.name.Load(), v.HighWatermark, ErrOutOfRange)
 	}
-	if offset <= v.Start {
+	if offset = min(offset, v.LastStable); offset <= v.Start {
 		return v.Start, nil
 	}
 	if err := l.raiseStart(offset); err != nil {
@@ -28,15 +28,22 @@ func (l *Log) DeleteBefore(offset int64) (start int64, err error) {
 	return l.view.Load().Start, nil
 }
 
-// raiseStart moves the start offset, durably. Readers see it a little before.
+// raiseStart moves the start offset, durably. Readers see it a little before;
+// the epochs below it go after.
 func (l *Log) raiseStart(offset int64) error {
+	l.change(func(v *view) { v.Start = max(v.Start, min(offset, v.HighWatermark)) })
+	if err := l.saveStart(offset); err != nil {
+		return err
+	}
 	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
 	l.tail.epochs = raiseEpochs(l.tail.epochs, min(offset, l.tail.end))
-	l.change(func(v *view) {
-		v.Start = max(v.Start, min(offset, v.HighWatermark))
-		v.epochs = l.tail.epochs
-	})
-	l.writeMu.Unlock()
+	l.change(func(v *view) { v.epochs = l.tail.epochs })
+	return nil
+}
+
+// saveStart waits until the checkpoint has the start offset.
+func (l *Log) saveStart(offset int64) error {
 	for {
 		if m := l.dir.journal.get(l.id); m != nil && m.start >= offset {
 			return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"path"
 	"sync"
@@ -43,7 +44,27 @@ func (r *recovery) above() error {
 			break
 		}
 	}
+	if err := r.ensureActive(); err != nil {
+		return err
+	}
 	return r.finishProducers()
+}
+
+// ensureActive makes the segment that the point names where its file did not
+// make it to the disk: nothing was in it, and a log with segments has an active one.
+func (r *recovery) ensureActive() error {
+	if r.t.seg != nil || len(r.segs) == 0 || r.t.end < r.start {
+		return nil
+	}
+	s := &segment{log: r.l, base: r.t.end}
+	h, err := r.l.createFile(s)
+	if err != nil {
+		return fmt.Errorf("create %s: %w", s.path(logSuffix), err)
+	}
+	h.release()
+	r.t.startSegment(s, time.Now(), r.l.config.Load())
+	r.scanned, r.changed = append(r.scanned, s), true
+	return nil
 }
 
 // next seals the segment in hand and starts the one at base.
@@ -160,13 +181,22 @@ func (r *recovery) check(b record.Batch) error {
 	if b.LastOffset()-r.t.seg.base > maxRelative {
 		return fmt.Errorf("offset %d is too far from the segment's base", b.LastOffset())
 	}
-	for len(r.later) > 0 && r.later[0].start <= b.BaseOffset() {
-		r.t.epochs, r.later = assignEpoch(r.t.epochs, r.later[0].epoch, r.later[0].start), r.later[1:]
-	}
+	r.takeEpochs(b.BaseOffset())
 	if e := b.LeaderEpoch(); e < latestEpoch(r.t.epochs) {
 		return fmt.Errorf("epoch %d after %d", e, latestEpoch(r.t.epochs))
 	}
 	return nil
+}
+
+// takeEpochs takes over what the epoch file has up to an offset, unless the
+// batches have told it already.
+func (r *recovery) takeEpochs(upTo int64) {
+	for len(r.later) > 0 && r.later[0].start <= upTo {
+		if e := r.later[0]; e.epoch > latestEpoch(r.t.epochs) {
+			r.t.epochs = assignEpoch(r.t.epochs, e.epoch, e.start)
+		}
+		r.later = r.later[1:]
+	}
 }
 
 // take makes a batch part of the log.
@@ -213,6 +243,7 @@ func (r *recovery) finishProducers() error {
 	if r.state == nil && !r.control {
 		return nil
 	}
+	r.stale = r.state != nil // above the end: it must not seem true when the log has grown again
 	r.state = nil
 	return r.rewalk()
 }
@@ -233,14 +264,14 @@ func (r *recovery) rewalk() error {
 	w := walker{l: r.l, hw: r.hw()}
 	for _, s := range r.segs {
 		if err := w.segment(s, s.size); err != nil {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+			return asCorrupt(err)
 		}
 		s.aborted = w.t.aborted
 	}
 	w.t.aborted = nil
 	if s := r.t.seg; s != nil {
 		if err := w.segment(s, r.t.pos); err != nil {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+			return asCorrupt(err)
 		}
 	}
 	r.l.producers, r.l.hadProducers = w.ps, r.l.hadProducers || len(w.ps.m) > 0
@@ -298,6 +329,9 @@ func (r *recovery) settle() error {
 	if r.t.end < r.start {
 		r.startOver()
 	}
+	if err := r.smallFiles(); err != nil {
+		return r.l.dir.sort(err)
+	}
 	if mutations.endBeforeSync || len(r.scanned) == 0 && !r.changed {
 		return nil
 	}
@@ -326,6 +360,30 @@ func (r *recovery) settle() error {
 	return nil
 }
 
+// smallFiles finishes the epochs, and makes files untrue no more that speak of a
+// tail that was lost: new batches will stand there.
+func (r *recovery) smallFiles() error {
+	l, t := r.l, &r.t
+	r.takeEpochs(t.end)
+	t.epochs = raiseEpochs(t.epochs, r.start)
+	if len(r.later) > 0 {
+		if err := l.dir.replaceFiles([]smallFile{{path.Join(l.path(), epochsName), epochsFile(t.epochs)}}); err != nil {
+			return err
+		}
+		l.written.epochs = t.epochs
+	}
+	if !r.stale {
+		return nil
+	}
+	if err := l.dir.fs.Remove(path.Join(l.path(), producersName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := l.dir.fs.SyncDir(l.path()); err != nil {
+		return &syncError{err}
+	}
+	return nil
+}
+
 // startOver empties a log whose records above the start offset were lost with
 // the power (durability isr). What was below was deleted on request.
 func (r *recovery) startOver() {
@@ -336,7 +394,7 @@ func (r *recovery) startOver() {
 	}
 	r.removeFrom(0)
 	r.l.producers = producers{}
-	r.segs, r.scanned, r.t, r.later = nil, nil, newTail(r.start), nil
+	r.segs, r.scanned, r.t, r.stale = nil, nil, newTail(r.start), r.m.producers
 }
 
 func syncFile(fsys vfs.FS, name string) error {
@@ -354,10 +412,6 @@ func syncFile(fsys vfs.FS, name string) error {
 // publish makes the log what was found.
 func (r *recovery) publish() {
 	l, t := r.l, &r.t
-	for len(r.later) > 0 && r.later[0].start <= t.end {
-		t.epochs, r.later = assignEpoch(t.epochs, r.later[0].epoch, r.later[0].start), r.later[1:]
-	}
-	t.epochs = raiseEpochs(t.epochs, r.start)
 	if t.seg != nil {
 		r.segs = append(r.segs, t.seg)
 	}

@@ -158,7 +158,9 @@ func (d *logDir) open() error {
 		byName[dirName(m.topic, m.id.Index)] = m
 	}
 	for _, name := range names {
-		d.find(name, byName)
+		if err := d.find(name, byName); err != nil {
+			return err
+		}
 	}
 	for name, m := range byName { // on its way: no directory was needed yet, or it is lost
 		if m.end > m.start || m.start > 0 {
@@ -170,31 +172,35 @@ func (d *logDir) open() error {
 }
 
 // find takes note of one directory entry.
-func (d *logDir) find(name string, marks map[string]*mark) {
+func (d *logDir) find(name string, marks map[string]*mark) error {
 	if isParked(name, parkedDelete) {
 		d.keeper.later(time.Time{}, func() { d.removeDir(name) })
-		return
+		return nil
 	}
 	topic, index, ok := parseDirName(name)
 	if !ok {
-		return
+		return nil
 	}
 	if m := marks[name]; m != nil {
 		d.note(m.id, m.topic, m.bytes(), m.clean)
 		delete(marks, name)
-		return
+		return nil
 	}
 	p, err := readWhole(d.fs, path.Join(d.path, name, metadataName))
-	if p == nil || err != nil {
-		d.logger.Warn("directory without a readable partition.metadata is left alone", "dir", d.path, "name", name, "err", err)
-		return
+	if err != nil {
+		return err
 	}
 	id, err := parseMetadata(p)
 	if err != nil {
-		d.logger.Warn("directory without a readable partition.metadata is left alone", "dir", d.path, "name", name, "err", err)
-		return
+		d.logger.Warn("directory without a valid partition.metadata is left alone", "dir", d.path, "name", name, "err", err)
+		return nil
 	}
-	d.note(step.PartitionID{Topic: id, Index: index}, topic, d.logBytes(name), false)
+	bytes, segments, err := d.logFiles(name)
+	if err != nil {
+		return err
+	}
+	d.note(step.PartitionID{Topic: id, Index: index}, topic, bytes, segments == 0)
+	return nil
 }
 
 func (d *logDir) note(id step.PartitionID, topic string, bytes int64, clean bool) {
@@ -211,24 +217,25 @@ func (m *mark) bytes() int64 {
 	return n
 }
 
-// logBytes adds up the .log files of a directory that is in no checkpoint.
-func (d *logDir) logBytes(name string) (n int64) {
+// logFiles adds up the .log files of a directory that is in no checkpoint.
+func (d *logDir) logFiles(name string) (bytes int64, segments int, err error) {
 	files, err := d.fs.List(path.Join(d.path, name))
-	if err != nil {
-		return 0
-	}
 	for _, f := range files {
 		if _, ok := segmentBase(f, logSuffix); !ok {
 			continue
 		}
-		if h, err := d.fs.Open(path.Join(d.path, name, f), vfs.Read); err == nil {
-			if size, err := h.Size(); err == nil {
-				n += size
-			}
-			_ = h.Close() // read only
+		h, err := d.fs.Open(path.Join(d.path, name, f), vfs.Read)
+		if err != nil {
+			return 0, 0, err
 		}
+		size, err := h.Size()
+		_ = h.Close() // read only
+		if err != nil {
+			return 0, 0, err
+		}
+		bytes, segments = bytes+size, segments+1
 	}
-	return n
+	return bytes, segments, err
 }
 
 // start begins the goroutines of every directory; Close ends and joins them.
@@ -439,10 +446,10 @@ func (d *logDir) close(all []*Log) error {
 	}
 	d.flusher.stop()
 	if d.journal == nil {
-		return nil
+		return nil // it failed at Open
 	}
-	var err error
-	if d.failure() == nil {
+	err := d.failure()
+	if err == nil {
 		for _, l := range logs {
 			for _, g := range l.view.Load().segs {
 				l.giveBack(g)

@@ -103,7 +103,7 @@ func (c *cut) at(to int64) error {
 		}
 		c.t, c.keep, c.old = w, i, old
 	}
-	c.t.end = min(c.t.end, max(to, c.start))
+	c.t.end = max(min(c.t.end, to), c.start)
 	c.t.epochs = cutEpochs(l.tail.epochs, c.t.end)
 	return nil
 }
@@ -168,7 +168,7 @@ func (c *cut) producers() error {
 	l.writeMu.Lock()
 	had := l.hadProducers || len(l.producers.m) > 0
 	l.writeMu.Unlock()
-	if !had || c.t.end == c.v.End {
+	if !had || c.keep == len(c.v.segs) {
 		return nil
 	}
 	w := walker{l: l, hw: min(c.v.HighWatermark, c.t.end)}
@@ -225,8 +225,8 @@ func (c *cut) files() error {
 	if err := l.saveEpochsGated(); err != nil {
 		return err
 	}
-	if l.written.producersAt <= c.t.end && c.keep > 0 {
-		return nil
+	if at := l.written.producersAt; at >= 0 && at <= c.t.end && c.keep > 0 {
+		return nil // of what stays
 	}
 	err := l.dir.fs.Remove(path.Join(l.path(), producersName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -243,11 +243,16 @@ func (c *cut) files() error {
 func (c *cut) journal() error {
 	l, t := c.l, &c.t
 	m := l.dir.journal.get(l.id)
-	if m == nil || m.end <= t.end && m.start == c.start && c.start == c.v.Start {
+	switch {
+	case c.start != c.v.Start: // only the checkpoint knows the start of an empty log
+	case m == nil, m.end <= t.end && m.start == c.start:
 		return nil
 	}
+	if m == nil {
+		m = &mark{hw: c.start}
+	}
 	p := mark{id: l.id, topic: l.topic, epoch: latestEpoch(t.epochs), start: c.start, end: t.end,
-		hw: max(min(m.hw, t.end), c.start), segment: t.end, pos: t.pos, since: t.since, summary: t.summary, digest: t.digest,
+		hw: max(min(m.hw, t.end), c.start), segment: t.end, pos: t.pos, since: t.since, index: t.indexCRC, summary: t.summary, digest: t.digest,
 		aborted: int32(len(t.aborted)), producers: len(l.producers.m) > 0}
 	if t.seg != nil {
 		p.segment = t.seg.base
