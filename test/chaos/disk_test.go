@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,17 +24,16 @@ import (
 )
 
 // onDisk starts a broker whose data is on a file system of its own.
-func onDisk(t *testing.T, size string) (*harness.Node, *disk) {
+func onDisk(t *testing.T, size string, more map[string]string) (*harness.Node, *disk) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("UNAVAILABLE: a file system of its own needs root (loop mounts)")
 	}
 	dir := t.TempDir()
 	d := newDisk(t, dir, size)
-	node := harness.Start(t, harness.Options{
-		Dir: dir, Properties: map[string]string{"log.dirs": filepath.Join(d.at, "data")},
-	}).Nodes[0]
-	return node, d
+	properties := map[string]string{"log.dirs": filepath.Join(d.at, "data")}
+	maps.Copy(properties, more)
+	return harness.Start(t, harness.Options{Dir: dir, Properties: properties}).Nodes[0], d
 }
 
 func oneShot(t *testing.T, node *harness.Node, opts ...kgo.Opt) *kgo.Client {
@@ -50,7 +50,7 @@ func oneShot(t *testing.T, node *harness.Node, opts ...kgo.Opt) *kgo.Client {
 // TestDiskFull fills the disk to the line where produce is refused, frees space
 // by deleting a topic, and goes on without a restart.
 func TestDiskFull(t *testing.T) {
-	node, _ := onDisk(t, "256M")
+	node, _ := onDisk(t, "256M", nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	adm := kadm.NewClient(oneShot(t, node))

@@ -61,7 +61,7 @@ func (d *disk) do(name string, args ...string) {
 
 func TestPowerCut(t *testing.T) {
 	random := schedule(t)
-	node, d := onDisk(t, "2G")
+	node, d := onDisk(t, "2G", map[string]string{"durability": *durability, "log.flush.offset.checkpoint.interval.ms": "200"})
 	l := startLoad(t, node.Addr(), 4, small())
 	for round := range *cuts {
 		l.await(between + int64(random.IntN(2000)))
