@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -14,12 +15,37 @@ import (
 type FSM struct {
 	store *Store
 	bytes atomic.Int64 // of entries applied since the last snapshot was begun
+
+	// err is why this process cannot go on; written once, before failed is closed.
+	err    error
+	failed chan struct{}
 }
 
 var _ raft.BatchingFSM = (*FSM)(nil)
 
 // NewFSM returns the writing side of s. There is one per store.
-func NewFSM(s *Store) *FSM { return &FSM{store: s} }
+func NewFSM(s *Store) *FSM { return &FSM{store: s, failed: make(chan struct{})} }
+
+// Failed is closed when the FSM can not go on: then Err says why, and the image
+// stays at the last entry that was understood.
+func (f *FSM) Failed() <-chan struct{} { return f.failed }
+
+// Err is nil until Failed is closed.
+func (f *FSM) Err() error {
+	select {
+	case <-f.failed:
+		return f.err
+	default:
+		return nil
+	}
+}
+
+func (f *FSM) fail(err error) {
+	if f.Err() == nil {
+		f.err = err
+		close(f.failed)
+	}
+}
 
 // Apply applies one entry; the response is []meta.Result, one per command.
 func (f *FSM) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
@@ -38,8 +64,14 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 		f.bytes.Add(int64(len(l.Data)))
 		out[i] = e.Apply(l.Index, meta.DecodeEntry(l.Data))
 	}
-	if e != nil {
-		im, changes := e.Done()
+	if e == nil {
+		return out
+	}
+	im, changes := e.Done()
+	if err := im.TooNew(); err != nil {
+		f.fail(err)
+	}
+	if f.Err() == nil {
 		f.store.publish(im, changes)
 	}
 	return out
@@ -58,6 +90,9 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 // Restore replaces the image with a snapshot's.
 func (f *FSM) Restore(r io.ReadCloser) error {
 	im, err := meta.ReadSnapshot(r)
+	if errors.Is(err, meta.ErrTooNew) {
+		f.fail(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -192,6 +192,17 @@ func TestSnapshotAndRestore(t *testing.T) {
 	if !meta.Equal(a.Image(), b.Image()) {
 		t.Fatal("the two differ")
 	}
+	// A level of the future: the image stays, and somebody ends the process.
+	fb.Apply(entry(3, meta.SetFeatureLevel{Level: meta.MaxLevel + 1}, config("1", "strange")))
+	fb.Apply(entry(4, config("1", "stranger")))
+	select {
+	case <-fb.Failed():
+	default:
+		t.Fatal("a level that this version does not know was taken")
+	}
+	if !errors.Is(fb.Err(), meta.ErrTooNew) || b.Image().Index() != 2 {
+		t.Fatalf("%v, image of %d", fb.Err(), b.Image().Index())
+	}
 	bad := sink{fail: true}
 	if err := snap.Persist(&bad); err == nil || !bad.cancelled {
 		t.Fatalf("a sink that fails: %v, cancelled %v", err, bad.cancelled)

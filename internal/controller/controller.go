@@ -62,15 +62,23 @@ func newController(o Options, fsm *catalog.FSM, consensus Consensus) *Controller
 	return c
 }
 
-// Run works until ctx ends. After it Close ends raft itself.
+// Run works until ctx ends, or this version can not understand the metadata any
+// more. After it Close ends raft itself.
 func (c *Controller) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var parts sync.WaitGroup
 	for _, run := range []func(context.Context){c.proposer.run, c.runDuties, c.runLife, c.runNudge, c.runSnapshots} {
 		parts.Go(func() { run(ctx) })
 	}
+	select {
+	case <-ctx.Done():
+	case <-c.fsm.Failed():
+		cancel()
+	}
 	parts.Wait()
 	c.applied.all()
-	return nil
+	return c.fsm.Err()
 }
 
 // Close ends raft, its connections and its stores. Run must have ended.
@@ -91,6 +99,12 @@ func (c *Controller) Close() error {
 // is none): then they may be applied yet, or never. done must not block.
 // Commands of one Submit are applied in order and, up to 256 KiB, in one entry.
 func (c *Controller) Submit(cmds []meta.Command, deadline time.Time, done func(Committed)) {
+	for _, cmd := range cmds {
+		if err := knownLevel(cmd); err != nil {
+			c.proposer.refuse(err, done)
+			return
+		}
+	}
 	if c.o.Full != nil && c.o.Full() {
 		for _, cmd := range cmds {
 			if growsLog(cmd) {
@@ -100,6 +114,15 @@ func (c *Controller) Submit(cmds []meta.Command, deadline time.Time, done func(C
 		}
 	}
 	c.proposer.submit(cmds, false, deadline, done)
+}
+
+// knownLevel keeps a level that this version does not know out of the log: every
+// node of it would stop.
+func knownLevel(cmd meta.Command) error {
+	if l, ok := cmd.(meta.SetFeatureLevel); ok && l.Level > meta.MaxLevel {
+		return fmt.Errorf("%w: %d, this version knows up to %d", meta.ErrFeatureLevel, l.Level, meta.MaxLevel)
+	}
+	return nil
 }
 
 // growsLog says whether a full disk refuses a command: all but what frees space,

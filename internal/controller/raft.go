@@ -74,7 +74,7 @@ func openRaft(o Options, fsm *catalog.FSM) (*raftNode, error) {
 	}
 	n.r, err = raft.NewRaft(conf, fsm, logs, o.Stores.Stable, snapshotGuard{o.Stores.Snapshots, o.Stores.Log}, n.trans)
 	if err != nil {
-		return fail("start the metadata quorum member", err)
+		return fail("start the metadata quorum member", errors.Join(fsm.Err(), err))
 	}
 	go n.watchTerms() // ends when close has closed notify
 	if len(o.Bootstrap) > 0 || n.soleVoter() {

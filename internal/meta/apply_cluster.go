@@ -13,8 +13,8 @@ func (c Bootstrap) apply(e *Editor) Result {
 	if e.im.clusterID == c.ClusterID {
 		return Result{}
 	}
-	if c.Level < MinLevel || c.Level > MaxLevel {
-		return failf(ErrFeatureLevel, "%d, this version knows %d to %d", c.Level, MinLevel, MaxLevel)
+	if c.Level < MinLevel {
+		return failf(ErrFeatureLevel, "%d is below %d", c.Level, MinLevel)
 	}
 	e.im.clusterID = c.ClusterID
 	e.im.features = Features{Metadata: c.Level, Epoch: int64(e.im.index)}
@@ -22,9 +22,11 @@ func (c Bootstrap) apply(e *Editor) Result {
 	return Result{}
 }
 
+// A level beyond MaxLevel is taken: a newer version proposed it, and every node
+// must see the same. Whoever does not know it must stop then (Image.TooNew).
 func (c SetFeatureLevel) apply(e *Editor) Result {
-	if c.Level < e.im.features.Metadata || c.Level > MaxLevel {
-		return failf(ErrFeatureLevel, "%d: it is %d, and this version knows up to %d", c.Level, e.im.features.Metadata, MaxLevel)
+	if c.Level < e.im.features.Metadata {
+		return failf(ErrFeatureLevel, "%d: it is %d already and never falls", c.Level, e.im.features.Metadata)
 	}
 	if c.Level != e.im.features.Metadata {
 		e.im.features = Features{Metadata: c.Level, Epoch: int64(e.im.index)}

@@ -142,7 +142,15 @@ func TestSnapshotDamage(t *testing.T) {
 	}
 	newer := bytes.Clone(good)
 	newer[8] = 2
-	if _, err := ReadSnapshot(bytes.NewReader(newer)); err == nil || errors.Is(err, ErrSnapshot) {
+	if _, err := ReadSnapshot(bytes.NewReader(newer)); !errors.Is(err, ErrTooNew) {
 		t.Fatalf("a newer format: %v", err)
+	}
+	c.must(SetFeatureLevel{MaxLevel + 1})
+	c.refused(ErrFeatureLevel, SetFeatureLevel{MaxLevel})
+	if err := c.im.TooNew(); !errors.Is(err, ErrTooNew) {
+		t.Fatalf("a newer level: %v", err)
+	}
+	if _, err := ReadSnapshot(bytes.NewReader(snapshotOf(t, c.im))); !errors.Is(err, ErrTooNew) {
+		t.Fatalf("a newer level in a snapshot: %v", err)
 	}
 }

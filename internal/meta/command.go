@@ -75,7 +75,8 @@ type Bootstrap struct {
 	Level     int16
 }
 
-// SetFeatureLevel raises the metadata feature level, never beyond MaxLevel.
+// SetFeatureLevel raises the metadata feature level. Only one that every node
+// knows may be proposed: the others stop when they apply it.
 type SetFeatureLevel struct{ Level int16 }
 
 // RegisterBroker begins a broker's life as Fenced under a new epoch, and takes

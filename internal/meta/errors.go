@@ -19,6 +19,7 @@ var (
 	ErrInvalidBroker     = errors.New("registration is invalid")
 	ErrInvalidState      = errors.New("broker cannot go to that state")
 	ErrClusterID         = errors.New("cluster id differs")
+	ErrTooNew            = errors.New("metadata is of a newer version")
 	ErrFeatureLevel      = errors.New("feature level is not possible")
 	ErrUnknownCommand    = errors.New("command is unknown to this version")
 	ErrMalformed         = errors.New("command is malformed")

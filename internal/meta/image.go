@@ -2,6 +2,7 @@ package meta
 
 import (
 	"encoding/binary"
+	"fmt"
 	"iter"
 	"strings"
 
@@ -44,6 +45,15 @@ func New() *Image {
 func (im *Image) Index() uint64      { return im.index }
 func (im *Image) ClusterID() string  { return im.clusterID }
 func (im *Image) Features() Features { return im.features }
+
+// TooNew says why this version can not act on the image: the cluster has been
+// raised to a feature level that it does not know. nil: it can.
+func (im *Image) TooNew() error {
+	if im.features.Metadata <= MaxLevel {
+		return nil
+	}
+	return fmt.Errorf("%w: the cluster is at metadata level %d, this version of brokerd knows up to %d: use a newer brokerd", ErrTooNew, im.features.Metadata, MaxLevel)
+}
 
 // Topic finds a topic by id; a topic whose deletion has begun is not found.
 func (im *Image) Topic(id step.TopicID) (*Topic, bool) { return im.topics.get(id) }

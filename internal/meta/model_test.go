@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 60, "how many seeds the model test runs")
+	seeds = flag.Uint64("seeds", 30, "how many seeds the model test runs")
 	steps = flag.Int("steps", 300, "entries per seed")
 )
 

@@ -29,7 +29,7 @@ func ReadSnapshot(r io.Reader) (*Image, error) {
 		return nil, fmt.Errorf("%w: reserved bytes are set", ErrSnapshot)
 	}
 	if v := binary.LittleEndian.Uint16(head[8:]); v != snapshotVersion {
-		return nil, fmt.Errorf("metadata snapshot has format %d, this version of brokerd reads up to %d: use a newer brokerd", v, snapshotVersion)
+		return nil, fmt.Errorf("%w: snapshot format %d, this version of brokerd reads up to %d: use a newer brokerd", ErrTooNew, v, snapshotVersion)
 	}
 	s := snapshotReader{e: New().Edit()}
 	for !s.ended {
@@ -39,6 +39,9 @@ func ReadSnapshot(r io.Reader) (*Image, error) {
 		}
 		s.block = block
 		if err := s.items(block); err != nil {
+			return nil, err
+		}
+		if err := s.e.im.TooNew(); err != nil {
 			return nil, err
 		}
 	}
