@@ -60,6 +60,7 @@ func (c *Controller) lead(ctx context.Context, t Term) {
 			"log", im.ClusterID(), "meta.properties", c.o.ClusterID)
 		return
 	}
+	c.noteVoters(ctx, im)
 	c.mu.Lock()
 	c.leading = &leadership{term: t.Number, live: newLiveness(im, int64(c.o.SessionTimeout), c.now())}
 	c.mu.Unlock()
@@ -67,6 +68,21 @@ func (c *Controller) lead(ctx context.Context, t Term) {
 	c.signal()
 	c.o.Log.Info("this node is the active controller", "term", t.Number)
 	c.plan(ctx)
+}
+
+// noteVoters records who votes, and where, if the image has it otherwise.
+func (c *Controller) noteVoters(ctx context.Context, im *meta.Image) {
+	if c.node == nil {
+		return
+	}
+	note := meta.NoteVoters{Voters: c.node.voters()}
+	_, changes, _ := meta.Apply(im, im.Index(), []meta.Command{note})
+	if changes.Empty() {
+		return
+	}
+	if err := c.proposeEarly(ctx, note); err != nil {
+		c.o.Log.Debug("the voters could not be noted", "error", err) // the next leader will
+	}
 }
 
 // resign ends what depends on leadership. Whoever waits for brokers to apply

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -74,6 +75,9 @@ func openRaft(o Options, fsm *catalog.FSM) (*raftNode, error) {
 	}
 	n.r, err = raft.NewRaft(conf, fsm, logs, o.Stores.Stable, snapshotGuard{o.Stores.Snapshots, o.Stores.Log}, n.trans)
 	if err != nil {
+		if fsm.Err() == nil && strings.Contains(err.Error(), "any existing snapshots") {
+			err = fmt.Errorf("%w: %w: %s", ErrSnapshotLost, err, snapshotAdvice)
+		}
 		return fail("start the metadata quorum member", errors.Join(fsm.Err(), err))
 	}
 	go n.watchTerms() // ends when close has closed notify
@@ -195,6 +199,17 @@ func (n *raftNode) Members(ctx context.Context, m Membership) error {
 		return outcome(err)
 	}
 	return nil
+}
+
+// voters is who votes, at the addresses that they were added with.
+func (n *raftNode) voters() (out []meta.Voter) {
+	for _, s := range n.r.GetConfiguration().Configuration().Servers {
+		node, dir, err := ParseServerID(string(s.ID))
+		if err == nil && s.Suffrage == raft.Voter {
+			out = append(out, meta.Voter{Node: node, Directory: dir, Endpoints: raftEndpoint(s.Address)})
+		}
+	}
+	return out
 }
 
 // alone says whether no other server waits for what commits here.

@@ -11,6 +11,8 @@ import (
 // can be read: what lies between is gone, and this disk can not start from it.
 var ErrSnapshotLost = errors.New("no readable metadata snapshot reaches the metadata log")
 
+const snapshotAdvice = "restore this node's metadata directory, or empty it and let the node join again as a new voter"
+
 // snapshotGuard hides snapshots from raft that the log does not connect to.
 // Raft would take an older one when the newest is damaged, and then miss entries.
 type snapshotGuard struct {
@@ -34,7 +36,7 @@ func (g snapshotGuard) List() ([]*raft.SnapshotMeta, error) {
 		}
 	}
 	if len(near) == 0 {
-		return nil, fmt.Errorf("%w, which begins at %d; %d older ones are there: restore this node's metadata directory, or empty it and let the node join again as a new voter", ErrSnapshotLost, first, len(list))
+		return nil, fmt.Errorf("%w, which begins at %d; %d older ones are there: %s", ErrSnapshotLost, first, len(list), snapshotAdvice)
 	}
 	return near, nil
 }
