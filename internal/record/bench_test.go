@@ -75,7 +75,7 @@ func BenchmarkCRC(b *testing.B) {
 func BenchmarkWalk(b *testing.B) {
 	benchBatches(b, func(b *testing.B, batch Batch) {
 		for b.Loop() {
-			if err := walk(batch[HeaderSize:], batch.Count()); err != nil {
+			if _, err := walk(batch[HeaderSize:], batch.Count()); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -14,25 +14,45 @@ func (b Batch) checksum() uint32 { return crc32.Checksum(b[offAttributes:], cast
 // more than all else (VerifyInner does it). Whether control batches are
 // welcome, and how large a batch may be, the caller decides.
 func (b Batch) Verify() error {
-	if err := b.verifyCRC(); err != nil {
-		return err
-	}
-	if err := b.verifyProduced(); err != nil {
-		return err
-	}
-	if b.Codec() != None {
-		return nil
-	}
-	return walk(b[HeaderSize:], b.Count())
+	_, err := b.Latest()
+	return err
 }
 
 // VerifyInner is Verify and the records inside a compressed batch
 // (record.validation=full).
 func (b Batch) VerifyInner(l Limits) error {
-	if err := b.Verify(); err != nil || b.Codec() == None {
-		return err
+	_, err := b.LatestInner(l)
+	return err
+}
+
+// Latest is Verify, and gives the largest timestamp that the producer gave to a
+// record: the header may tell another. It is the header's where the records are
+// compressed.
+func (b Batch) Latest() (hi int64, err error) {
+	if err := b.verifyCRC(); err != nil {
+		return 0, err
 	}
-	return b.withRecords(l, func(p []byte) error { return walk(p, b.Count()) })
+	if err := b.verifyProduced(); err != nil {
+		return 0, err
+	}
+	if b.Codec() != None {
+		return b.MaxTimestamp(), nil
+	}
+	hi, err = walk(b[HeaderSize:], b.Count())
+	return b.BaseTimestamp() + hi, err
+}
+
+// LatestInner is Latest, with a look inside a compressed batch.
+func (b Batch) LatestInner(l Limits) (hi int64, err error) {
+	if hi, err = b.Latest(); err != nil || b.Codec() == None {
+		return hi, err
+	}
+	err = b.withRecords(l, func(p []byte) error {
+		hi, err = walk(p, b.Count())
+		hi += b.BaseTimestamp()
+		return err
+	})
+	return hi, err
 }
 
 // VerifyStored checks a batch that some leader has accepted: a follower's, one

@@ -163,16 +163,19 @@ func TestWalkQuickAgrees(t *testing.T) {
 				for _, value := range []int{-1, 0, 1, 63, 64, 8191, 8192} {
 					r := Record{Key: sized(key), Value: sized(value)}
 					p := appendRecord(nil, bodySize(delta, stamp, r), delta, stamp, r)
-					full, err := walkRecord(p, 0, delta)
-					if err != nil || full != len(p) {
-						t.Fatalf("%d %d %d %d: %v", delta, stamp, key, value, err)
+					full, slow, err := walkRecord(p, 0, delta)
+					if err != nil || full != len(p) || slow != stamp {
+						t.Fatalf("%d %d %d %d: %d, %v", delta, stamp, key, value, slow, err)
 					}
-					quick := walkQuick(p, 0, delta)
+					quick, fast := walkQuick(p, 0, delta)
+					if quick >= 0 && fast != stamp {
+						t.Errorf("%d %d %d %d: quick says time %d", delta, stamp, key, value, fast)
+					}
 					short := delta < 8192 && stamp >= -8192 && stamp < 8192 && key < 64 && value < 8191-100 && len(p) >= 16
 					if quick >= 0 && quick != full || short && quick < 0 && value >= 3 {
 						t.Errorf("%d %d %d %d: quick says %d of %d", delta, stamp, key, value, quick, full)
 					}
-					if walkQuick(p, 0, delta+1) >= 0 {
+					if next, _ := walkQuick(p, 0, delta+1); next >= 0 {
 						t.Errorf("%d %d %d %d: quick took the wrong delta", delta, stamp, key, value)
 					}
 				}

@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // A record, and a header in it. All lengths are zigzag varints; -1 is null.
@@ -10,38 +11,39 @@ import (
 //	length attributes(1) timestampDelta offsetDelta keyLength key valueLength value headerCount header…
 //	header: keyLength key valueLength value
 
-// walk checks n records that must fill p, with offset deltas 0 … n-1. It
-// allocates nothing unless it fails.
-func walk(p []byte, n int32) error {
+// walk checks n records that must fill p, with offset deltas 0 … n-1. hi is their
+// largest timestamp delta. It allocates nothing unless it fails.
+func walk(p []byte, n int32) (hi int64, err error) {
+	hi = math.MinInt64
 	i := 0
 	for want := range int64(n) {
-		next := walkQuick(p, i, want)
+		next, stamp := walkQuick(p, i, want)
 		if next < 0 {
-			var err error
-			if next, err = walkRecord(p, i, want); err != nil {
-				return fmt.Errorf("record %d of %d: %w", want, n, err)
+			if next, stamp, err = walkRecord(p, i, want); err != nil {
+				return 0, fmt.Errorf("record %d of %d: %w", want, n, err)
 			}
 		}
 		i = next
+		hi = max(hi, stamp)
 	}
 	if i != len(p) {
-		return invalid("%d bytes behind record %d", len(p)-i, n)
+		return 0, invalid("%d bytes behind record %d", len(p)-i, n)
 	}
-	return nil
+	return hi, nil
 }
 
 // walkQuick checks a record without headers whose numbers are short: up to the
 // key's length it fits one load of eight bytes. It gives -1 for any other, good
 // or bad, which walkRecord then judges. It halves the cost of a walk.
-func walkQuick(p []byte, i int, want int64) (next int) {
+func walkQuick(p []byte, i int, want int64) (next int, stamp int64) {
 	if len(p)-i < 8 {
-		return -1
+		return -1, 0
 	}
 	w := binary.LittleEndian.Uint64(p[i:])
 	length := w & 0x7f
 	if w&0x80 != 0 {
 		if w&0x8000 != 0 {
-			return -1
+			return -1, 0
 		}
 		length |= w >> 1 & 0x3f80
 		w >>= 8
@@ -50,10 +52,12 @@ func walkQuick(p []byte, i int, want int64) (next int) {
 	w >>= 16 // and the attributes
 	i += 2
 	end := i - 1 + int(length>>1)
-	if w&0x80 != 0 { // timestamp
+	zigzag := w & 0x7f // timestamp
+	if w&0x80 != 0 {
 		if w&0x8000 != 0 {
-			return -1
+			return -1, 0
 		}
+		zigzag |= w >> 1 & 0x3f80
 		w >>= 8
 		i++
 	}
@@ -62,7 +66,7 @@ func walkQuick(p []byte, i int, want int64) (next int) {
 	delta := w & 0x7f
 	if w&0x80 != 0 {
 		if w&0x8000 != 0 {
-			return -1
+			return -1, 0
 		}
 		delta |= w >> 1 & 0x3f80
 		w >>= 8
@@ -71,15 +75,15 @@ func walkQuick(p []byte, i int, want int64) (next int) {
 	key := w >> 8 & 0xff // seven bytes at most lie before it
 	i += 2
 	if length&1 != 0 || delta != uint64(want)<<1 || key&0x80 != 0 {
-		return -1
+		return -1, 0
 	}
 	if key&1 == 0 {
 		i += int(key >> 1)
 	} else if key != 1 {
-		return -1
+		return -1, 0
 	}
 	if len(p)-i < 4 {
-		return -1
+		return -1, 0
 	}
 	v := binary.LittleEndian.Uint32(p[i:])
 	value := v & 0x7f
@@ -88,56 +92,56 @@ func walkQuick(p []byte, i int, want int64) (next int) {
 		value |= v >> 1 & 0x3f80
 		i++
 		if v&0x8000 != 0 {
-			return -1
+			return -1, 0
 		}
 	}
 	if value&1 == 0 {
 		i += int(value >> 1)
 	} else if value != 1 {
-		return -1
+		return -1, 0
 	}
 	if i >= len(p) || p[i] != 0 || i+1 != end {
-		return -1
+		return -1, 0
 	}
-	return end
+	return end, int64(zigzag>>1) ^ -int64(zigzag&1)
 }
 
 // walkRecord checks one record and gives where it ends. Positions only rise, so
 // a varint that reads beyond the record is noticed where the record must end; a
 // broken one moves the position behind p (see varint).
-func walkRecord(p []byte, i int, want int64) (end int, err error) {
+func walkRecord(p []byte, i int, want int64) (end int, stamp int64, err error) {
 	var length, delta, size int64
 	length, i = varint(p, i)
 	if length < 0 || length > int64(len(p)-i) {
-		return 0, invalid("length is %d of %d", length, len(p)-i)
+		return 0, 0, invalid("length is %d of %d", length, len(p)-i)
 	}
 	end = i + int(length)
-	_, i = varlong(p, i+1) // behind the attributes, of which none is in use
+	stamp, i = varlong(p, i+1) // behind the attributes, of which none is in use
 	delta, i = varint(p, i)
 	if delta != want {
-		return 0, invalid("offset delta is %d", delta)
+		return 0, 0, invalid("offset delta is %d", delta)
 	}
 	size, i = varint(p, i)
 	if size < -1 || size > length {
-		return 0, invalid("key has %d bytes", size)
+		return 0, 0, invalid("key has %d bytes", size)
 	}
 	i += int(max(size, 0))
 	size, i = varint(p, i)
 	if size < -1 || size > length {
-		return 0, invalid("value has %d bytes", size)
+		return 0, 0, invalid("value has %d bytes", size)
 	}
 	i += int(max(size, 0))
 	size, i = varint(p, i)
 	if size != 0 {
 		var ok bool
 		if i, ok = walkHeaders(p, i, size); !ok {
-			return 0, invalid("headers are broken")
+			return 0, 0, invalid("headers are broken")
 		}
 	}
 	if i != end {
-		return 0, invalid("it does not end at its length")
+		return 0, 0, invalid("it does not end at its length")
 	}
-	return end, nil
+	return end, stamp, nil
 }
 
 // walkHeaders skips n headers. ok: their sizes are possible; whether they end
