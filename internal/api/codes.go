@@ -82,8 +82,10 @@ var codes = []struct {
 	{replica.ErrBroken, kerr.KafkaStorageError},
 	{replica.ErrBatchTooLarge, kerr.MessageTooLarge},
 	{replica.ErrInvalidRecord, kerr.InvalidRecord},
+	{replica.ErrNotOneBatch, kerr.InvalidRecord},
 	{replica.ErrInvalidTimestamp, kerr.InvalidTimestamp},
 	{replica.ErrCompactOnly, kerr.PolicyViolation},
+	{replica.ErrNoTransactionalID, kerr.TransactionalIDAuthorizationFailed},
 	{replica.ErrNoTransactions, kerr.InvalidTxnState},
 
 	{record.ErrIncomplete, kerr.CorruptMessage},

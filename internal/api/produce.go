@@ -86,7 +86,7 @@ func (p *produceCall) append(c *wire.Call) {
 	}
 	p.batches = p.batches[:0]
 	v := look(p.d, c)
-	opt := replica.AppendOptions{Acks: replica.Acks(p.req.Acks), Zstd: c.Version >= zstdSince}
+	opt := replica.AppendOptions{Acks: replica.Acks(p.req.Acks), Zstd: c.Version >= zstdSince, Transaction: p.req.TransactionID != nil}
 	whole := p.refused(&v)
 	for i := range p.req.Topics {
 		t := &p.req.Topics[i]

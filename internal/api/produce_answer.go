@@ -64,7 +64,10 @@ func (p *produceCall) partitionAnswer(e *encoder, b *producing) {
 	v, err := p.reply.Version, b.failure()
 	base, appendTime, start := b.ticket.Base, b.ticket.AppendTime, b.ticket.Start
 	if err != nil {
-		base, appendTime, start = -1, -1, -1
+		base, appendTime = -1, -1
+	}
+	if b.err != nil {
+		start = -1
 	}
 	e.int32(b.partition)
 	e.int16(p.code(b, err))

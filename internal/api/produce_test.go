@@ -51,11 +51,11 @@ func TestProduceRefusals(t *testing.T) {
 	}
 	n.produce(plain, flipped, kerr.CorruptMessage.Code)
 	n.produce(plain, nil, kerr.InvalidRecord.Code)
-	n.produce(plain, good[:65], kerr.CorruptMessage.Code)
+	n.produce(plain, good[:65], kerr.InvalidRecord.Code)
 	n.produce(small, records(t, 9, record.Spec{}), kerr.MessageTooLarge.Code)
-	n.produce(plain, records(t, 1, record.Spec{Transactional: true, Producer: &record.Producer{ID: 1}}), kerr.InvalidTxnState.Code)
+	n.produce(plain, records(t, 1, record.Spec{Transactional: true, Producer: &record.Producer{ID: 1}}), kerr.TransactionalIDAuthorizationFailed.Code)
 	p := n.produce(compacted, keyless, kerr.InvalidRecord.Code)
-	if len(p.ErrorRecords) != 1 || p.ErrorMessage == nil || p.BaseOffset != -1 {
+	if len(p.ErrorRecords) != 1 || p.ErrorMessage == nil || p.BaseOffset != -1 || p.LogStartOffset != 0 {
 		t.Errorf("%+v", p)
 	}
 

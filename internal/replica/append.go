@@ -1,7 +1,10 @@
 package replica
 
 import (
+	"errors"
+
 	"github.com/brokerd/brokerd/internal/isr"
+	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/brokerd/brokerd/internal/wire"
 )
@@ -26,6 +29,9 @@ func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting 
 	b, release, err := prepare(batch, opt, st.conf, p.m.nowMs)
 	if err != nil {
 		t.Err = err
+		if rejected(err) {
+			t.Start = p.log.View().Start
+		}
 		return false
 	}
 	a, err := p.log.Append(st.epoch, b)
@@ -38,6 +44,13 @@ func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting 
 	}
 	t.Base, t.AppendTime, t.Start = a.Base, a.AppendTime, a.Start
 	return p.appended(st, a, opt.Acks, t)
+}
+
+// rejected reports whether the records were the reason: Kafka then tells where
+// the log starts, so that the producer can tell a bad batch from a log that was
+// emptied.
+func rejected(err error) bool {
+	return errors.Is(err, ErrInvalidRecord) || errors.Is(err, ErrInvalidTimestamp) || errors.Is(err, record.ErrInvalid)
 }
 
 // appended tells the core and queues the ticket. If the leadership moved since
@@ -113,6 +126,8 @@ type AppendOptions struct {
 	Acks Acks
 	// Zstd: the version of the request allows it.
 	Zstd bool
+	// Transaction: the request names a transactional id.
+	Transaction bool
 }
 
 // flushed brings the end of a group commit.

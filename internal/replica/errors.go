@@ -20,8 +20,10 @@ var (
 	ErrBroken             = errors.New("the partition is fenced: a data-safety rule was broken")
 	ErrBatchTooLarge      = errors.New("batch is larger than max.message.bytes")
 	ErrInvalidRecord      = errors.New("record is invalid")
+	ErrNotOneBatch        = errors.New("a partition of a produce request needs exactly one record batch")
 	ErrInvalidTimestamp   = errors.New("timestamp is out of range")
 	ErrCompactOnly        = errors.New("records of a topic that is only compacted cannot be deleted")
+	ErrNoTransactionalID  = errors.New("the batch is part of a transaction, but the request names no transactional id")
 	ErrNoTransactions     = errors.New("transactions are not served by this broker yet")
 )
 

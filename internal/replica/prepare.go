@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -16,46 +17,95 @@ import (
 //
 // A compressed batch is looked into only where it must be: a compacted topic
 // (keys), a lower bound for timestamps, another codec, record.validation=full.
+// What is looked into is checked whole.
 func prepare(raw []byte, opt AppendOptions, c *conf.Topic, nowMs func() int64) (b record.Batch, release func(), err error) {
 	b, err = single(raw)
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := expected(b, opt); err != nil {
+		return nil, nil, err
+	}
 	if len(b) > int(c.MaxMessageBytes) {
 		return nil, nil, tooLarge(len(b), c)
 	}
-	if err := b.Verify(); err != nil {
+	hi, err := verify(b, c)
+	if err != nil {
 		return nil, nil, err
 	}
-	if err := allowed(b, opt, c); err != nil {
+	if err := allowed(b); err != nil {
 		return nil, nil, err
 	}
-	if err := checkTimes(b, c, nowMs); err != nil {
-		return nil, nil, err
+	if !c.LogAppendTime {
+		if err := checkTimes(b, hi, c, nowMs); err != nil {
+			return nil, nil, err
+		}
+		b.SetCreateTime(hi)
 	}
-	if err := lookInside(b, c); err != nil {
+	if err := checkKeys(b, c); err != nil {
 		return nil, nil, err
 	}
 	return recompress(b, c)
 }
 
-// single takes the one batch that a partition of a request may have.
+// single takes the one batch that a partition of a request may have. A piece of
+// another behind it is dropped, as Kafka does.
 func single(raw []byte) (record.Batch, error) {
-	if len(raw) == 0 {
-		return nil, &BatchError{Err: ErrInvalidRecord, Text: "a partition of a produce request needs one record batch; this one has none"}
-	}
 	b, rest, err := record.Next(raw)
-	if err != nil {
-		return nil, err
+	switch {
+	case len(raw) == 0:
+		return nil, &BatchError{Err: ErrNotOneBatch, Text: "a partition of a produce request needs one record batch; this one has none"}
+	case errors.Is(err, record.ErrIncomplete):
+		return nil, &BatchError{Err: ErrNotOneBatch, Text: "a partition of a produce request needs one whole record batch; this one ends too early"}
+	case err != nil:
+		return nil, formatError(raw, err)
 	}
-	if len(rest) > 0 {
-		return nil, &BatchError{Err: ErrInvalidRecord, Text: "a partition of a produce request may have one record batch only; this one has more"}
+	_, _, err = record.Next(rest)
+	switch {
+	case errors.Is(err, record.ErrIncomplete):
+		return b, nil
+	case err != nil:
+		return nil, formatError(rest, err)
 	}
-	return b, nil
+	return nil, &BatchError{Err: ErrNotOneBatch, Text: "a partition of a produce request may have one record batch only; this one has more"}
 }
 
-func allowed(b record.Batch, opt AppendOptions, c *conf.Topic) error {
+// formatError tells formats that were once from those that never were: the
+// first are a client that is too old, the others damage.
+func formatError(p []byte, err error) error {
+	if errors.Is(err, record.ErrMagic) && p[record.SizeHeader-1] > 2 {
+		return fmt.Errorf("%w: format %d does not exist", record.ErrCorrupt, int8(p[record.SizeHeader-1]))
+	}
+	return err
+}
+
+// verify checks the batch, and the records of a compressed one where somebody
+// looks into it anyway. hi is the largest timestamp that was seen.
+func verify(b record.Batch, c *conf.Topic) (hi int64, err error) {
+	codec, _, keep := codecOf(c)
+	if c.CleanupCompact || c.FullValidation || !keep && codec != b.Codec() {
+		return b.LatestInner(limits(c))
+	}
+	return b.Latest()
+}
+
+// expected holds the batch against what its request may bring, before anything
+// else is looked at.
+func expected(b record.Batch, opt AppendOptions) error {
 	switch {
+	case b.Transactional() && !opt.Transaction:
+		return ErrNoTransactionalID
+	case b.Codec() == record.Zstd && !opt.Zstd:
+		return record.ErrCodec
+	}
+	return nil
+}
+
+func allowed(b record.Batch) error {
+	switch {
+	case b.BaseOffset() != 0:
+		return &BatchError{Err: ErrInvalidRecord, Text: fmt.Sprintf(
+			"the batch's base offset is %d; a producer sends 0, the broker gives the offset", b.BaseOffset())}
 	case b.Control():
 		return &BatchError{Err: ErrInvalidRecord, Text: "clients may not write control batches"}
 	case b.ProducerID() >= 0 && (b.BaseSequence() < 0 || b.ProducerEpoch() < 0):
@@ -63,24 +113,20 @@ func allowed(b record.Batch, opt AppendOptions, c *conf.Topic) error {
 			"producer %d sends sequence %d with epoch %d; neither may be negative", b.ProducerID(), b.BaseSequence(), b.ProducerEpoch())}
 	case b.Transactional():
 		return ErrNoTransactions
-	case b.Codec() == record.Zstd && !opt.Zstd:
-		return record.ErrCodec
 	}
 	return nil
 }
 
-// checkTimes holds the producer's timestamps to message.timestamp.before/after.max.ms.
-func checkTimes(b record.Batch, c *conf.Topic, nowMs func() int64) error {
-	if c.LogAppendTime {
-		return nil
-	}
+// checkTimes holds the producer's timestamps, of which hi is the largest, to
+// message.timestamp.before/after.max.ms.
+func checkTimes(b record.Batch, hi int64, c *conf.Topic, nowMs func() int64) error {
 	now := nowMs()
 	high := addMs(now, c.TimestampAfterMax)
 	low := addMs(now, -c.TimestampBeforeMax)
-	if b.MaxTimestamp() <= high && (low <= 0 || !couldBeBefore(b, c, low)) {
+	if hi <= high && (low <= 0 || !couldBeBefore(b, c, low)) {
 		return nil
 	}
-	return timeFaults(b, c, low, high)
+	return timeFaults(b, hi, c, low, high)
 }
 
 // couldBeBefore reports whether a record may be older than low: the batch's
@@ -94,10 +140,10 @@ func couldBeBefore(b record.Batch, c *conf.Topic, low int64) bool {
 	return old || err != nil
 }
 
-func timeFaults(b record.Batch, c *conf.Topic, low, high int64) error {
+func timeFaults(b record.Batch, hi int64, c *conf.Topic, low, high int64) error {
 	e := &BatchError{Err: ErrInvalidTimestamp, Text: fmt.Sprintf(
 		"the batch's largest timestamp is %d; this topic takes from %d to %d (message.timestamp.before.max.ms, message.timestamp.after.max.ms)",
-		b.MaxTimestamp(), low, high)}
+		hi, low, high)}
 	i := int32(0)
 	err := b.Each(limits(c), func(r record.Record) error {
 		if r.Timestamp > high || (r.Timestamp >= 0 && r.Timestamp < low) {
@@ -112,15 +158,15 @@ func timeFaults(b record.Batch, c *conf.Topic, low, high int64) error {
 	return e
 }
 
-// lookInside walks the records where the topic's rules need it.
-func lookInside(b record.Batch, c *conf.Topic) error {
-	if !c.CleanupCompact && !(c.FullValidation && b.Codec() != record.None) {
+// checkKeys refuses records without a key where compaction needs one.
+func checkKeys(b record.Batch, c *conf.Topic) error {
+	if !c.CleanupCompact {
 		return nil
 	}
 	var e *BatchError
 	i := int32(0)
 	err := b.Each(limits(c), func(r record.Record) error {
-		if c.CleanupCompact && r.Key == nil {
+		if r.Key == nil {
 			if e == nil {
 				e = &BatchError{Err: ErrInvalidRecord, Text: "a compacted topic takes only records with a key"}
 			}

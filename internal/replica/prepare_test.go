@@ -38,21 +38,43 @@ func TestPrepareRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	based := build(record.Spec{}, at(0))
+	based.SetBaseOffset(7)
+	format := func(magic byte) []byte {
+		b := build(record.Spec{}, at(0))
+		b[16] = magic
+		return b
+	}
+	miscounted := build(record.Spec{Codec: record.Gzip}, at(0), at(0), at(0))
+	miscounted[57+3], miscounted[23+3] = 2, 1 // record count, last offset delta
+	miscounted.SetLogAppendTime(0)            // seals it
+	late := build(record.Spec{}, at(2*time.Hour))
+	late.SetCreateTime(now.UnixMilli())
 	for _, c := range []struct {
 		name   string
 		batch  []byte
 		zstd   bool
+		txn    bool
 		change func(*conf.Topic)
 		want   error
 		faults int
 	}{
 		{name: "plain", batch: build(record.Spec{}, at(0))},
-		{name: "nothing", batch: nil, want: ErrInvalidRecord},
-		{name: "half", batch: build(record.Spec{}, at(0))[:65], want: record.ErrIncomplete},
-		{name: "two batches", batch: append(append([]byte{}, build(record.Spec{}, at(0))...), build(record.Spec{}, at(0))...), want: ErrInvalidRecord},
+		{name: "nothing", batch: nil, want: ErrNotOneBatch},
+		{name: "half", batch: build(record.Spec{}, at(0))[:65], want: ErrNotOneBatch},
+		{name: "two batches", batch: append(append([]byte{}, build(record.Spec{}, at(0))...), build(record.Spec{}, at(0))...), want: ErrNotOneBatch},
+		{name: "a piece of another", batch: append(build(record.Spec{}, at(0)), 1, 2, 3)},
+		{name: "base offset", batch: based, want: ErrInvalidRecord},
+		{name: "format 1", batch: format(1), want: record.ErrMagic},
+		{name: "format 3", batch: format(3), want: record.ErrCorrupt},
+		{name: "a count that lies, recompressed", batch: miscounted, change: func(c *conf.Topic) { c.CompressionType = "lz4" }, want: record.ErrInvalid},
+		{name: "a count that lies, compacted", batch: miscounted, change: func(c *conf.Topic) { c.CleanupCompact = true }, want: record.ErrInvalid},
+		{name: "a count that lies, whole validation", batch: miscounted, change: func(c *conf.Topic) { c.FullValidation = true }, want: record.ErrInvalid},
+		{name: "a count that lies, not looked into", batch: miscounted},
+		{name: "too new, the header lies", batch: late, want: ErrInvalidTimestamp, faults: 1},
 		{name: "flipped bit", batch: flipped, want: record.ErrCorrupt},
-		{name: "control", batch: control, want: ErrInvalidRecord},
-		{name: "transactional", batch: build(record.Spec{Transactional: true, Producer: &record.Producer{ID: 1}}, at(0)), want: ErrNoTransactions},
+		{name: "control", txn: true, batch: control, want: ErrInvalidRecord},
+		{name: "transactional", batch: build(record.Spec{Transactional: true, Producer: &record.Producer{ID: 1}}, at(0)), want: ErrNoTransactionalID},
 		{name: "too large", batch: build(record.Spec{}, at(0)), change: func(c *conf.Topic) { c.MaxMessageBytes = 60 }, want: ErrBatchTooLarge},
 		{name: "zstd from an old client", batch: build(record.Spec{Codec: record.Zstd}, at(0)), want: record.ErrCodec},
 		{name: "zstd", zstd: true, batch: build(record.Spec{Codec: record.Zstd}, at(0))},
@@ -68,7 +90,7 @@ func TestPrepareRefuses(t *testing.T) {
 			if c.change != nil {
 				c.change(&topic)
 			}
-			_, release, err := prepare(c.batch, AppendOptions{Zstd: c.zstd}, &topic, nowMs)
+			_, release, err := prepare(c.batch, AppendOptions{Zstd: c.zstd, Transaction: c.txn}, &topic, nowMs)
 			if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 				t.Fatalf("%v, want %v", err, c.want)
 			}
@@ -79,6 +101,28 @@ func TestPrepareRefuses(t *testing.T) {
 				t.Errorf("faults %v", e.Records)
 			}
 		})
+	}
+}
+
+// TestPrepareCorrectsTimes: what the header says of the records' times is ours
+// to say.
+func TestPrepareCorrectsTimes(t *testing.T) {
+	topic := plainTopic()
+	for _, codec := range []record.Codec{record.None, record.Gzip} {
+		topic.FullValidation = codec != record.None
+		for name, spoil := range map[string]func(record.Batch){
+			"early": func(b record.Batch) { b.SetCreateTime(b.MaxTimestamp() - 5) },
+			"late":  func(b record.Batch) { b.SetCreateTime(b.MaxTimestamp() + 5) },
+			"bit":   func(b record.Batch) { b.SetLogAppendTime(7) },
+		} {
+			b := batch(t, 3, record.Spec{Codec: codec})
+			want := b.MaxTimestamp()
+			spoil(b)
+			got, _, err := prepare(b, AppendOptions{}, &topic, func() int64 { return want })
+			if err != nil || got.MaxTimestamp() != want || got.LogAppendTime() || got.Verify() != nil {
+				t.Errorf("%v %s: %v; %d, want %d", codec, name, err, got.MaxTimestamp(), want)
+			}
+		}
 	}
 }
 
