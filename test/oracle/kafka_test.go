@@ -1,0 +1,125 @@
+//go:build oracle
+
+package oracle
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/brokerd/brokerd/test/harness"
+)
+
+// settings are what both brokers run with beside what they need to start.
+var settings = map[string]string{
+	"auto.create.topics.enable":       "false",
+	"log.index.interval.bytes":        "256",
+	"log.retention.check.interval.ms": "600000",
+}
+
+// kafkaLimit bounds Kafka's start; on an idle machine it takes 3 s.
+const kafkaLimit = 60 * time.Second
+
+// theKafka is the one Kafka of a test run.
+var theKafka struct {
+	once sync.Once
+	addr string
+	dir  string // its log directory
+	err  error
+	cmd  *exec.Cmd
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if c := theKafka.cmd; c != nil {
+		_ = c.Process.Kill() // nothing of it is needed any more
+		_ = c.Wait()
+		_ = os.RemoveAll(filepath.Dir(theKafka.dir)) // a leftover in the temporary directory harms nobody
+	}
+	os.Exit(code)
+}
+
+// kafka starts Kafka, or finds the one that runs, and gives its address and its
+// log directory.
+func kafka(t testing.TB) (addr, dir string) {
+	t.Helper()
+	theKafka.once.Do(func() { theKafka.err = startKafka(t) })
+	if theKafka.err != nil {
+		t.Fatal(theKafka.err)
+	}
+	return theKafka.addr, theKafka.dir
+}
+
+func startKafka(t testing.TB) error {
+	root, err := harness.Root()
+	if err != nil {
+		return err
+	}
+	home, err := os.MkdirTemp("", "oracle-kafka-")
+	if err != nil {
+		return err
+	}
+	port := twoPorts(t)
+	args := []string{"broker", home, fmt.Sprint(port)}
+	for k, v := range settings {
+		args = append(args, k+"="+v)
+	}
+	out, err := os.Create(filepath.Join(home, "output"))
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(filepath.Join(root, "scripts", "kafka"), args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // the signal is sent when this thread ends
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	theKafka.cmd, theKafka.dir = cmd, filepath.Join(home, "data")
+	theKafka.addr = fmt.Sprintf("127.0.0.1:%d", port)
+	if !answers(theKafka.addr, kafkaLimit) {
+		said, _ := os.ReadFile(out.Name()) // what it says is a courtesy
+		return fmt.Errorf("Kafka does not answer after %v:\n%s", kafkaLimit, said)
+	}
+	return nil
+}
+
+// answers waits until somebody accepts connections.
+func answers(addr string, limit time.Duration) bool {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); <-tick.C {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			return true
+		}
+	}
+	return false
+}
+
+// twoPorts finds a free port whose neighbour is free too.
+func twoPorts(t testing.TB) int {
+	for range 100 {
+		a, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := a.Addr().(*net.TCPAddr).Port
+		b, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
+		a.Close()
+		if err == nil {
+			b.Close()
+			return port
+		}
+	}
+	t.Fatal("no two free ports side by side")
+	return 0
+}
