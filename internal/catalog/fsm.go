@@ -9,12 +9,16 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
 )
 
 // FSM is the store as raft sees it. Raft calls it from one goroutine.
 type FSM struct {
 	store *Store
 	bytes atomic.Int64 // of entries applied since the last snapshot was begun
+
+	// audit, set before raft starts, hears of elections that may have lost data.
+	audit func(*meta.Image, []step.PartitionID)
 
 	// err is why this process cannot go on; written once, before failed is closed.
 	err    error
@@ -25,6 +29,10 @@ var _ raft.BatchingFSM = (*FSM)(nil)
 
 // NewFSM returns the writing side of s. There is one per store.
 func NewFSM(s *Store) *FSM { return &FSM{store: s, failed: make(chan struct{})} }
+
+// Audit has f called, on raft's goroutine, with partitions that were given a
+// leader whose log may lack committed records. Call it before raft starts.
+func (f *FSM) Audit(heard func(*meta.Image, []step.PartitionID)) { f.audit = heard }
 
 // Failed is closed when the FSM can not go on: then Err says why, and the image
 // stays at the last entry that was understood.
@@ -71,8 +79,12 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 	if err := im.TooNew(); err != nil {
 		f.fail(err)
 	}
-	if f.Err() == nil {
-		f.store.publish(im, changes)
+	if f.Err() != nil {
+		return out
+	}
+	f.store.publish(im, changes)
+	if f.audit != nil && len(changes.Unclean) > 0 {
+		f.audit(im, changes.Unclean)
 	}
 	return out
 }

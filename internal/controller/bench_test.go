@@ -62,3 +62,22 @@ func BenchmarkStart(b *testing.B) {
 		b.StartTimer()
 	}
 }
+
+// BenchmarkIdle is what a registered node that nobody asks anything costs.
+func BenchmarkIdle(b *testing.B) {
+	n := start(b, boltOptions(b, b.TempDir()))
+	n.Register(registration())
+	n.await(n.WaitActive)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began := time.Now()
+	for b.Loop() {
+		time.Sleep(2 * time.Second)
+	}
+	runtime.ReadMemStats(&after)
+	s := time.Since(began).Seconds()
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/s, "allocs/s")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/s, "B/s")
+	b.ReportMetric(float64(before.HeapAlloc)/1e6, "heap-MB")
+}

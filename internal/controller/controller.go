@@ -27,6 +27,7 @@ type Controller struct {
 	active  atomic.Bool   // leading and caught up; set by the duties only
 	planNow chan struct{} // room for one
 	nudge   chan struct{} // room for one: followers should hear of the last commit
+	unclean atomic.Int64  // elections that may have lost data, decided by this node
 	closing sync.Once
 	closeEr error
 
@@ -44,22 +45,28 @@ func Open(o Options) (*Controller, error) {
 		return nil, errors.Join(errors.New("controller needs a directory id, a cluster id and a catalog"), o.Stores.close())
 	}
 	fsm := catalog.NewFSM(o.Catalog)
+	c := newController(o, fsm)
+	fsm.Audit(c.audit)
 	node, err := openRaft(o, fsm)
 	if err != nil {
 		return nil, err
 	}
-	c := newController(o, fsm, node)
 	c.node = node
+	c.use(node)
 	return c, nil
 }
 
-func newController(o Options, fsm *catalog.FSM, consensus Consensus) *Controller {
-	c := &Controller{
-		o: o, fsm: fsm, consensus: consensus, incarnation: newID(), started: time.Now(),
+// use gives the controller its consensus.
+func (c *Controller) use(consensus Consensus) {
+	c.consensus = consensus
+	c.proposer = newProposer(consensus, c.active.Load, c.quiet)
+}
+
+func newController(o Options, fsm *catalog.FSM) *Controller {
+	return &Controller{
+		o: o, fsm: fsm, incarnation: newID(), started: time.Now(),
 		planNow: make(chan struct{}, 1), nudge: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
-	c.proposer = newProposer(consensus, c.active.Load, c.quiet)
-	return c
 }
 
 // Run works until ctx ends, or this version can not understand the metadata any

@@ -199,4 +199,16 @@ func TestSingleNode(t *testing.T) {
 	n.Register(registration())
 	n.await(n.WaitActive)
 	n.must(meta.DeleteTopic{ID: tid(1, 7)})
+	n.stop()
+
+	// After a power cut whose scan proved nothing: the only replica leads, and an
+	// operator is told.
+	n = start(t, boltOptions(t, dir))
+	r = registration()
+	r.BootID = "another boot"
+	n.Register(r)
+	n.await(n.WaitActive)
+	if got := n.UncleanElections(); got != 1 {
+		t.Fatalf("%d unclean elections are counted, topic b had one", got)
+	}
 }
