@@ -298,7 +298,7 @@ func (t *tail) noteHead(b head, interval, hw int64) {
 }
 
 func (t *tail) addEntry(e indexEntry) {
-	t.index, t.indexCRC = append(t.index, e), e.addTo(t.indexCRC)
+	t.index, t.indexSum = append(t.index, e), e.addTo(t.indexSum)
 	if top := e.top(); top > t.newest {
 		t.times++
 		t.newest = top

@@ -23,7 +23,7 @@ type mark struct {
 	segment   int64  // base of the segment that holds the point
 	pos       int64  // where in its file
 	since     int64  // bytes since its last index entry
-	index     uint32 // CRC32C of its index entries: the files are not synced, one may be older
+	index     uint32 // sum of its index entries: the files are not synced, one may be older
 	summary          // largest timestamp of that segment, up to the point
 	digest    uint32
 	aborted   int32 // entries of that segment's aborted index

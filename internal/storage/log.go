@@ -69,7 +69,7 @@ type tail struct {
 	newest  int64 // timestamp of the last of them
 	summary
 	index    []indexEntry
-	indexCRC uint32
+	indexSum uint32
 	places   []place
 	epochs   []epochStart
 	txns     []txn

@@ -43,7 +43,7 @@ func (l *Log) captureLocked() {
 	t, v := &l.tail, l.view.Load()
 	p := &point{seg: t.seg, truncates: l.truncates, entries: t.index, aborted: t.aborted, bytes: v.bytes}
 	p.mark = mark{id: l.id, topic: l.topic, epoch: latestEpoch(t.epochs), end: t.end, segment: t.end,
-		summary: t.summary, digest: t.digest, aborted: int32(len(t.aborted)), pos: t.pos, since: t.since, index: t.indexCRC}
+		summary: t.summary, digest: t.digest, aborted: int32(len(t.aborted)), pos: t.pos, since: t.since, index: t.indexSum}
 	if t.seg != nil {
 		p.segment = t.seg.base
 	}

@@ -330,7 +330,7 @@ func (r *recovery) index(h *handle) error {
 			for ok && len(entries) > 0 && int64(entries[len(entries)-1].pos) >= t.pos {
 				entries = entries[:len(entries)-1]
 			}
-			if t.takeIndex(entries); ok && t.indexCRC == r.m.index {
+			if t.takeIndex(entries); ok && t.indexSum == r.m.index {
 				return nil
 			}
 		}
@@ -347,7 +347,7 @@ func (r *recovery) index(h *handle) error {
 
 // takeIndex makes these the entries, and counts what .timeindex has of them.
 func (t *tail) takeIndex(entries []indexEntry) {
-	t.index, t.indexCRC, t.times, t.newest = make([]indexEntry, 0, len(entries)), 0, 0, noTimestamp
+	t.index, t.indexSum, t.times, t.newest = make([]indexEntry, 0, len(entries)), 0, 0, noTimestamp
 	for _, e := range entries {
 		t.addEntry(e)
 	}

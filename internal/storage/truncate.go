@@ -252,7 +252,7 @@ func (c *cut) journal() error {
 		m = &mark{hw: c.start}
 	}
 	p := mark{id: l.id, topic: l.topic, epoch: latestEpoch(t.epochs), start: c.start, end: t.end,
-		hw: max(min(m.hw, t.end), c.start), segment: t.end, pos: t.pos, since: t.since, index: t.indexCRC, summary: t.summary, digest: t.digest,
+		hw: max(min(m.hw, t.end), c.start), segment: t.end, pos: t.pos, since: t.since, index: t.indexSum, summary: t.summary, digest: t.digest,
 		aborted: int32(len(t.aborted)), producers: len(l.producers.m) > 0}
 	if t.seg != nil {
 		p.segment = t.seg.base
