@@ -65,11 +65,11 @@ func runConsumer(e *Env, set *jset, spec client.Reading, props client.Properties
 		fmt.Fprintln(e.Err, "Unable to write to standard out, closing consumer.")
 	case err != nil && !errors.Is(err, context.Canceled):
 		logLine(e.Err, "ERROR", "Error processing message, terminating consumer process: "+javaError(err)+": "+faceReason(err), "org.apache.kafka.tools.consumer.ConsoleConsumer")
-		if errors.Is(err, client.ErrNotAuthorized) {
+		if errors.Is(err, client.ErrNotAuthorized) || errors.Is(err, client.ErrUnsupported) {
 			code = 1
 		}
 	}
-	if spec.Group != "" {
+	if spec.Group != "" && code == 0 {
 		commit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := c.Commit(commit); err != nil && !errors.Is(err, context.Canceled) {

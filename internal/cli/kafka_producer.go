@@ -129,7 +129,7 @@ func producerProperties(set *jset) (client.Properties, error) {
 		{"retry-backoff-ms", "retry.backoff.ms", "100"}, {"socket-buffer-size", "send.buffer.bytes", "102400"},
 		{"max-memory-bytes", "buffer.memory", "33554432"}, {"batch-size", "batch.size", "16384"},
 		{"max-partition-memory-bytes", "batch.size", ""}, {"metadata-expiry-ms", "metadata.max.age.ms", "300000"},
-		{"max-block-ms", "max.block.ms", "60000"},
+		{"max-block-ms", "max.block.ms", "60000"}, {"", "delivery.timeout.ms", "120000"}, // Java's default
 	} {
 		_, has := given[o.property]
 		switch {

@@ -129,6 +129,9 @@ func (a *app) consume(c *cobra.Command, topics []string, f consumeFlags) error {
 	}
 	r := &reading{out: a.e.Out, print: print, max: f.max, idle: f.idle, onError: func(err error) error { return a.survive(err) }}
 	err = r.run(ctx, cl)
+	if f.group != "" && errors.Is(err, client.ErrUnsupported) {
+		return &cliError{text: "this broker has no consumer groups", hint: "leave --group out: every consumer then reads all partitions", code: exitFailed, err: err}
+	}
 	if f.group != "" {
 		commit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

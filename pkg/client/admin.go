@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sort"
 	"time"
 
@@ -77,6 +78,12 @@ func (c *Client) explain(doing, name string, err error) error {
 	}
 	if trouble := c.dialer.trouble(c.brokers); trouble != nil {
 		return trouble
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		if trouble := c.dialer.lastTrouble(); trouble != nil {
+			return trouble
+		}
 	}
 	if name != "" {
 		doing = fmt.Sprintf("%s %q", doing, name)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"sort"
 	"sync"
 	"time"
 )
@@ -160,4 +161,19 @@ func (d *dialer) trouble(seeds []string) error {
 		}
 	}
 	return nil
+}
+
+// lastTrouble tells which addresses cannot be reached now, whatever was before.
+func (d *dialer) lastTrouble() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	u := &UnreachableError{}
+	for addr, f := range d.failed {
+		u.Tried = append(u.Tried, Attempt{Addr: addr, Err: f.err})
+	}
+	if len(u.Tried) == 0 {
+		return nil
+	}
+	sort.Slice(u.Tried, func(i, j int) bool { return u.Tried[i].Addr < u.Tried[j].Addr })
+	return u
 }

@@ -132,11 +132,31 @@ func TestDialerTellsOnce(t *testing.T) {
 	})
 }
 
-// fakeBroker speaks just enough Kafka: ApiVersions, and Metadata with one
-// broker at advertised.
+// A record that was sent once, and never answered: franz-go alone would wait for
+// ever, because the broker may have it.
+func TestSendGivesUp(t *testing.T) {
+	t.Parallel() // 5 s: franz-go asks for metadata that often
+	c, err := New(Brokers(fakeBroker(t, "")), DeliveryTimeout(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := c.SendAndWait(ctx, &Record{Topic: "t", Value: []byte("v")}); err == nil || ctx.Err() != nil {
+		t.Fatalf("%v, %v", err, ctx.Err())
+	}
+}
+
+// fakeBroker speaks just enough Kafka: ApiVersions, InitProducerID, and Metadata
+// with topic t and one broker at advertised (empty: itself). It hangs up on
+// everything else.
 func fakeBroker(t *testing.T, advertised string) string {
 	t.Helper()
 	l := listen(t)
+	if advertised == "" {
+		advertised = l.Addr().String()
+	}
 	host, port, err := net.SplitHostPort(advertised)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +194,7 @@ func serveFake(c net.Conn, host string, port int32) {
 			if version > 3 {
 				resp.Version, resp.ErrorCode = 0, kerr.UnsupportedVersion.Code
 			}
-			for k, v := range map[int16]int16{18: 3, 3: 9, 19: 5} {
+			for k, v := range map[int16]int16{18: 3, 3: 9, 19: 5, 0: 9, 22: 4} {
 				api := kmsg.NewApiVersionsResponseApiKey()
 				api.ApiKey, api.MaxVersion = k, v
 				resp.ApiKeys = append(resp.ApiKeys, api)
@@ -186,7 +206,16 @@ func serveFake(c net.Conn, host string, port int32) {
 			b := kmsg.NewMetadataResponseBroker()
 			b.NodeID, b.Host, b.Port = 1, host, port
 			resp.Brokers, resp.ControllerID = append(resp.Brokers, b), 1
+			part := kmsg.NewMetadataResponseTopicPartition()
+			part.Leader, part.Replicas, part.ISR = 1, []int32{1}, []int32{1}
+			topic := kmsg.NewMetadataResponseTopic()
+			topic.Topic, topic.Partitions = kmsg.StringPtr("t"), append(topic.Partitions, part)
+			resp.Topics = append(resp.Topics, topic)
 			body = resp.AppendTo([]byte{0}) // flexible header: no tags
+		case 22:
+			resp := kmsg.NewPtrInitProducerIDResponse()
+			resp.Version, resp.ProducerID = version, 1
+			body = resp.AppendTo([]byte{0})
 		default:
 			return
 		}

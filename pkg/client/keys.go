@@ -55,7 +55,7 @@ func keys() []key {
 		})},
 		{"buffer.memory", number(func(_ *config, n int64) kgo.Opt { return kgo.MaxBufferedBytes(int(n)) })},
 		{"retries", number(func(_ *config, n int64) kgo.Opt { return kgo.RecordRetries(int(min(n, math.MaxInt32))) })},
-		{"delivery.timeout.ms", millis(func(_ *config, d time.Duration) kgo.Opt { return kgo.RecordDeliveryTimeout(max(d, time.Second)) })},
+		{"delivery.timeout.ms", millis(func(c *config, d time.Duration) kgo.Opt { _ = DeliveryTimeout(d)(c); return nil })}, // has no error
 		{"compression.type", compression},
 		{"transactional.id", func(_ *config, v string) ([]kgo.Opt, error) { return []kgo.Opt{kgo.TransactionalID(v)}, nil }},
 		{"transaction.timeout.ms", millis(func(_ *config, d time.Duration) kgo.Opt { return kgo.TransactionTimeout(d) })},

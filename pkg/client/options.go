@@ -220,8 +220,11 @@ func slogLevel(l kgo.LogLevel) slog.Level {
 }
 
 // DeliveryTimeout bounds how long a record may be under way before it is given
-// up; a record that a broker may have is never given up.
-func DeliveryTimeout(d time.Duration) Option { return Kgo(kgo.RecordDeliveryTimeout(d)) }
+// up, as Java's delivery.timeout.ms does: the broker may have it all the same.
+// franz-go alone would wait for ever for a record that it has sent once.
+func DeliveryTimeout(d time.Duration) Option {
+	return Kgo(kgo.RecordDeliveryTimeout(max(d, time.Second)), kgo.AllowIdempotentProduceCancellation())
+}
 
 // ManualPartitions sends each record to the partition that it names.
 func ManualPartitions() Option { return Kgo(kgo.RecordPartitioner(kgo.ManualPartitioner())) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -99,13 +100,25 @@ func (c *Client) Poll(ctx context.Context, atMost int) ([]*Record, error) {
 	var first error
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if first == nil {
-			first = fmt.Errorf("read %s-%d: %w", topic, partition, err)
-			if partition < 0 {
-				first = fmt.Errorf("read %s: %w", topic, err)
-			}
+			first = c.readError(topic, partition, err)
 		}
 	})
 	return nil, first
+}
+
+// readError puts an error of a fetch into words. One without a topic is the
+// group's.
+func (c *Client) readError(topic string, partition int32, err error) error {
+	var lost *DataLoss
+	switch {
+	case errors.As(err, &lost):
+		return err
+	case topic == "":
+		return c.explain("join the group", "", err)
+	case kafkaCode(err) != nil:
+		return &Error{Doing: "read", Name: fmt.Sprintf("%s-%d", topic, partition), Code: kafkaCode(err)}
+	}
+	return c.explain("read", fmt.Sprintf("%s-%d", topic, partition), err)
 }
 
 // Done marks records as worked off: a group's next commit covers them.
@@ -136,6 +149,12 @@ func (c *Client) SendError(topic string, err error) error {
 	}
 	if code := kafkaCode(err); code != nil {
 		return &Error{Doing: "produce to topic", Name: topic, Code: code}
+	}
+	if errors.Is(err, kgo.ErrRecordTimeout) {
+		if trouble := c.dialer.lastTrouble(); trouble != nil {
+			return trouble
+		}
+		return &Error{Doing: "produce to topic", Name: topic, Code: kerr.RequestTimedOut, Message: "not acknowledged in time; the broker may have it all the same"}
 	}
 	return c.explain("produce to topic", topic, err)
 }
