@@ -88,7 +88,7 @@ func TestCancelTakesATicketBack(t *testing.T) {
 		n := startNode(t, slowSync(t, time.Second))
 		defer n.stop()
 		p := n.partition(n.topic("t", 1, nil), 0)
-		if x := n.send(p, nil, AcksAll); x.Cancel() || !errors.Is(x.Err, ErrInvalidRecord) {
+		if x := n.send(p, nil, AcksAll); x.Cancel() || !errors.Is(x.Err, ErrNotOneBatch) {
 			t.Fatalf("a ticket that never waited: %v", x.Err)
 		}
 		x := n.send(p, batch(t, 1, record.Spec{}), AcksAll)

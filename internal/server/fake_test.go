@@ -39,13 +39,14 @@ const (
 type fakeAPI struct {
 	writers *wire.Writers // completes through these if set
 
-	mu       sync.Mutex
-	held     []*waitingOutcome
-	served   int
-	closed   int
-	dropped  int
-	taken    int // answers made whose release is due
-	upgraded chan net.Conn
+	mu             sync.Mutex
+	held           []*waitingOutcome
+	slow, slowMost int // requests of keySlow that wait now, and at most
+	served         int
+	closed         int
+	dropped        int
+	taken          int // answers made whose release is due
+	upgraded       chan net.Conn
 }
 
 func (f *fakeAPI) Trait(key, version int16) wire.Trait {
@@ -104,7 +105,17 @@ func (f *fakeAPI) Serve(c *wire.Call) wire.Outcome {
 	}
 	w := &waitingOutcome{f: f, reply: c.Reply(), body: body}
 	switch c.Key {
-	case keyLater, keySlow, keyFileLtr, keyPanics2:
+	case keySlow:
+		f.lock(func() {
+			f.slow++
+			f.slowMost = max(f.slowMost, f.slow)
+		})
+		go func() {
+			time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
+			f.lock(func() { f.slow-- })
+			w.complete()
+		}()
+	case keyLater, keyFileLtr, keyPanics2:
 		go func() {
 			time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
 			w.complete()
