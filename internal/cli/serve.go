@@ -53,6 +53,8 @@ func serve(e *Env, s serverFlags, quiet bool) error {
 		<-signals
 		os.Exit(exitInterrupted)
 	}()
+	syscall.Umask(0o077) // what is kept here is nobody else's to read
+	broker.LimitMemory()
 	logs := obs.NewLogs(e.Err, obs.Auto, slog.LevelInfo)
 	b, err := broker.New(ctx, broker.Options{Conf: settings, Version: e.Version, Log: logs.Logger("broker")})
 	if err != nil {
