@@ -281,12 +281,6 @@ func (f *fetchCall) read(im *meta.Image, p *fetching, total int64) {
 	if p.p, p.err = f.find(im, p); p.err != nil {
 		return
 	}
-	// As Kafka: what a producer compressed by zstd goes to old clients too, which
-	// may be able to read it; a topic that says zstd itself is refused to them.
-	if f.reply.Version < zstdFetchSince && p.p.CompressionType() == "zstd" {
-		p.err = kerr.UnsupportedCompressionType
-		return
-	}
 	left := max(int64(f.maxBytes)-total, 0)
 	p.err = p.p.Read(replica.ReadRequest{
 		Offset: p.offset, MaxBytes: int(min(int64(p.maxBytes), left)), FirstWhole: total == 0,
@@ -444,9 +438,6 @@ func (f *fetchCall) unref() {
 		f.recycle()
 	}
 }
-
-// zstdFetchSince is the first version whose clients surely read zstd.
-const zstdFetchSince = 10
 
 // These keep an odd huge request from staying in the pool.
 const (

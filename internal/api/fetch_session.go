@@ -106,6 +106,19 @@ func (s *fetchSessions) resume(f *fetchCall, id, epoch int32) error {
 	if x == nil {
 		return kerr.FetchSessionIDNotFound
 	}
+	if err := x.step(f, epoch); err != nil {
+		return err
+	}
+	if len(f.parts) == 0 { // it has forgotten all: as Kafka does, so do we
+		s.remove(id)
+		return nil
+	}
+	f.session, f.sessionID, f.incremental = x, id, true
+	return nil
+}
+
+// step takes a request's changes, and gives the call all partitions.
+func (x *fetchSession) step(f *fetchCall, epoch int32) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
@@ -121,7 +134,6 @@ func (s *fetchSessions) resume(f *fetchCall, id, epoch int32) error {
 	}
 	x.forget(f)
 	x.load(f)
-	f.session, f.sessionID, f.incremental = x, id, true
 	return nil
 }
 

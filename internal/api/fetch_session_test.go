@@ -117,6 +117,16 @@ func TestFetchSession(t *testing.T) {
 	}
 }
 
+func TestFetchSessionWithoutPartitionsEnds(t *testing.T) {
+	s := newFetchSessions(10)
+	c := &sessionClient{t: t, s: s, version: 12}
+	f, _ := c.ask([]int32{0, 1}, nil)
+	answered(f, 5, nil)
+	if f, err := c.ask(nil, []int32{0, 1}); err != nil || f.sessionID != 0 || f.incremental || len(s.byID) != 0 {
+		t.Fatal(f.sessionID, len(s.byID), err)
+	}
+}
+
 func TestFetchSessionErrorIsToldAgain(t *testing.T) {
 	s := newFetchSessions(10)
 	c := &sessionClient{t: t, s: s, version: 12}

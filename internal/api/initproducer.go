@@ -79,6 +79,9 @@ func (a *initProducerAPI) refused(v *view, req *kmsg.InitProducerIDRequest) erro
 		}
 		return kerr.UnsupportedVersion
 	}
+	if req.Version >= 3 && (req.ProducerID == -1) != (req.ProducerEpoch == -1) {
+		return kerr.InvalidRequest // half of what the producer had
+	}
 	// Since KIP-854 whoever may write any topic may be idempotent too.
 	if !v.may(auth.IdempotentWrite, auth.TheCluster) && !v.writesSomething() {
 		return kerr.ClusterAuthorizationFailed

@@ -61,7 +61,7 @@ func TestListOffsets(t *testing.T) {
 		{"largest timestamp, inside a compressed batch", replica.MaxTimestamp, 7, 4, 900},
 		{"earliest local", replica.EarliestLocal, 8, 0, -1},
 		{"latest tiered", replica.LatestTiered, 9, -1, -1},
-		{"earliest pending upload", replica.EarliestPendingUpload, 11, 0, -1},
+		{"earliest pending upload", replica.EarliestPendingUpload, 11, -1, -1},
 		{"by time, exact", 300, 1, 1, 300},
 		{"by time, between", 301, 1, 4, 900},
 		{"by time, before all", 0, 1, 0, 100},

@@ -108,6 +108,9 @@ func TestProduceIdempotent(t *testing.T) {
 		t.Errorf("duplicate at %d", got)
 	}
 	send(12, 1, kerr.OutOfOrderSequenceNumber.Code)
+	if p := n.produce(topic, records(t, 1, record.Spec{Producer: &record.Producer{ID: 7, Epoch: 1, Sequence: 12}}), kerr.OutOfOrderSequenceNumber.Code); p.LogStartOffset != 0 {
+		t.Errorf("a refusal says that the log starts at %d", p.LogStartOffset)
+	}
 	send(8, 0, kerr.InvalidProducerEpoch.Code)
 	if got := send(0, 2, 0); got != 8 {
 		t.Errorf("new epoch at %d", got)

@@ -28,30 +28,34 @@ func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting 
 	}
 	b, release, err := prepare(batch, opt, st.conf, p.m.nowMs)
 	if err != nil {
-		t.Err = err
-		if rejected(err) {
-			t.Start = p.log.View().Start
-		}
-		return false
+		return p.refuse(t, err)
 	}
 	a, err := p.log.Append(st.epoch, b)
 	if release != nil {
 		release()
 	}
 	if err != nil {
-		t.Err = p.failed(err)
-		return false
+		return p.refuse(t, p.failed(err))
 	}
 	t.Base, t.AppendTime, t.Start = a.Base, a.AppendTime, a.Start
 	return p.appended(st, a, opt.Acks, t)
 }
 
-// rejected reports whether the records were the reason: Kafka then tells where
-// the log starts, so that the producer can tell a bad batch from a log that was
-// emptied.
-func rejected(err error) bool {
-	return errors.Is(err, ErrInvalidRecord) || errors.Is(err, ErrInvalidTimestamp) || errors.Is(err, record.ErrInvalid)
+// refuse fails the ticket. Where the records or their producer were the reason,
+// the answer tells where the log starts, as Kafka's does: a producer can tell
+// from it a bad batch from a log that was emptied.
+func (p *Partition) refuse(t *Ticket, err error) (waiting bool) {
+	t.Err = err
+	for _, is := range refusals {
+		if errors.Is(err, is) {
+			t.Start = p.log.View().Start
+			break
+		}
+	}
+	return false
 }
+
+var refusals = []error{ErrInvalidRecord, ErrInvalidTimestamp, record.ErrInvalid, storage.ErrOutOfOrder, storage.ErrProducerEpoch, storage.ErrTxnState}
 
 // appended tells the core and queues the ticket. If the leadership moved since
 // the write, the ticket fails at once; correctness came from the fence.

@@ -63,14 +63,6 @@ func (p *Partition) Topic() string { return p.topic }
 // Log is the partition's log, for those who describe it.
 func (p *Partition) Log() *storage.Log { return p.log }
 
-// CompressionType is the topic's compression.type, "" before the first role.
-func (p *Partition) CompressionType() string {
-	if c := p.state.Load().conf; c != nil {
-		return c.CompressionType
-	}
-	return ""
-}
-
 // Epoch is the leader epoch of the role that is published now.
 func (p *Partition) Epoch() int32 { return p.state.Load().epoch }
 

@@ -35,8 +35,10 @@ func (p *Partition) Read(q ReadRequest, out *Reading) error {
 		return err
 	}
 	out.View = p.log.View()
-	if q.LastEpoch >= 0 && p.diverged(q, out) {
-		return nil
+	if q.LastEpoch >= 0 {
+		if diverged, err := p.diverged(q, out); diverged || err != nil {
+			return err
+		}
 	}
 	limit := q.Bound.Of(out.View)
 	if q.Offset >= limit && q.Offset <= out.View.End && q.Offset >= out.View.Start {
@@ -57,14 +59,18 @@ func (p *Partition) Read(q ReadRequest, out *Reading) error {
 	return nil
 }
 
-// diverged compares (last epoch, offset) with our epochs (KIP-595).
-func (p *Partition) diverged(q ReadRequest, out *Reading) bool {
+// diverged compares (last epoch, offset) with our epochs (KIP-595). An epoch of
+// which we know nothing is out of range: there is nowhere to cut.
+func (p *Partition) diverged(q ReadRequest, out *Reading) (bool, error) {
 	epoch, end := p.log.EndOf(q.LastEpoch)
-	if epoch < 0 || (epoch >= q.LastEpoch && end >= q.Offset) {
-		return false
+	if epoch < 0 {
+		return false, storage.ErrOutOfRange
+	}
+	if epoch >= q.LastEpoch && end >= q.Offset {
+		return false, nil
 	}
 	out.Diverged, out.DivergedEpoch, out.DivergedEnd = true, epoch, end
-	return true
+	return true, nil
 }
 
 // Special timestamps of ListOffsets.
@@ -95,10 +101,10 @@ func (p *Partition) OffsetFor(ts int64, epoch int32, b Bound) (storage.At, error
 	switch {
 	case ts == Latest:
 		return storage.At{Offset: limit, Timestamp: -1, Epoch: st.epoch}, nil
-	case ts == Earliest, ts == EarliestLocal, ts == EarliestPendingUpload:
+	case ts == Earliest, ts == EarliestLocal:
 		return storage.At{Offset: v.Start, Timestamp: -1, Epoch: p.log.EpochAt(v.Start)}, nil
-	case ts == LatestTiered:
-		return none, nil // nothing is tiered
+	case ts == LatestTiered, ts == EarliestPendingUpload:
+		return none, nil // nothing is tiered, nor will be
 	case ts == MaxTimestamp:
 		return p.log.MaxTimestamp(limit)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/brokerd/brokerd/internal/vfs"
 )
 
@@ -182,7 +183,7 @@ func TestOffsetsOfAPartition(t *testing.T) {
 			t.Fatal(x.Err)
 		}
 	}
-	for ts, want := range map[int64]int64{Latest: 4, Earliest: 0, EarliestLocal: 0, LatestTiered: -1, EarliestPendingUpload: 0, 0: 0} {
+	for ts, want := range map[int64]int64{Latest: 4, Earliest: 0, EarliestLocal: 0, LatestTiered: -1, EarliestPendingUpload: -1, 0: 0} {
 		if at, err := p.OffsetFor(ts, -1, ToHighWatermark); err != nil || at.Offset != want {
 			t.Errorf("timestamp %d: %+v, %v", ts, at, err)
 		}
@@ -195,6 +196,10 @@ func TestOffsetsOfAPartition(t *testing.T) {
 	}
 	if start, err := p.DeleteBefore(3); err != nil || start != 3 {
 		t.Error(start, err)
+	}
+	var r Reading
+	if err := p.Read(ReadRequest{Offset: 4, Epoch: -1, LastEpoch: p.Epoch() + 1}, &r); !errors.Is(err, storage.ErrOutOfRange) {
+		t.Errorf("an epoch that is not known: %v", err)
 	}
 	if _, err := p.DeleteBefore(9); err == nil {
 		t.Error("deleted beyond the watermark")
