@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race clients kill powercut measure lint tidy fuzz model install clean
+.PHONY: help build run test race clients oracle kill powercut measure lint tidy fuzz model install clean
 
 help: ## this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,10 @@ model: ## the log against its model, with crashes, for SEEDS seeds
 clients: build ## unmodified Kafka clients in Python, Java, C and Go against the broker
 	scripts/clients
 	$(GO) test -tags clients -count 1 ./test/clients
+
+oracle: build ## the same requests, files and words to a real Apache Kafka and to us
+	scripts/kafka install
+	$(GO) test -tags oracle -count 1 -timeout 5m ./test/oracle
 
 KILLS ?= 100
 kill: build ## kill -9 the broker KILLS times under load and audit every acknowledged record

@@ -3,9 +3,11 @@
 package oracle
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/brokerd/brokerd/internal/record"
@@ -16,6 +18,9 @@ import (
 // its role: a topic id its name, a producer or session id "given".
 func flatten(s *side, resp kmsg.Response) map[string]string {
 	f := flattener{s, map[string]string{}}
+	if r, ok := resp.(*kmsg.FetchResponse); ok {
+		inOrder(r)
+	}
 	f.value("", reflect.ValueOf(resp).Elem())
 	delete(f.out, "Version")
 	delete(f.out, "ThrottleMillis")
@@ -92,10 +97,12 @@ func (f flattener) topic(id [16]byte) string {
 func (f flattener) scalar(path string, v reflect.Value) {
 	text := fmt.Sprint(v.Interface())
 	switch {
-	case v.Kind() == reflect.Int64 && strings.HasSuffix(path, "ProducerID") && v.Int() == f.s.producer && v.Int() > 0:
-		text = "given"
 	case strings.HasSuffix(path, ".LogAppendTime") && v.Int() > 0:
 		text = "now"
+	case strings.HasSuffix(path, ".Timestamp") && v.Int() > f.s.born:
+		text = "now" // an append time
+	case path == "ProducerID" && v.Int() >= 0:
+		text = "new"
 	case path == "SessionID" && v.Int() != 0:
 		text = "given"
 	}
@@ -116,7 +123,7 @@ func (f flattener) batches(path string, p []byte) {
 		if b.LogAppendTime() {
 			text = fmt.Sprintf("base %d count %d attributes %d codec %s", b.BaseOffset(), b.Count(), b.Attributes(), b.Codec())
 		} else {
-			text += fmt.Sprintf(" producer %s", map[bool]string{true: "given", false: fmt.Sprint(b.ProducerID())}[b.ProducerID() == f.s.producer && b.ProducerID() > 0])
+			text += fmt.Sprintf(" producer %d", b.ProducerID())
 		}
 		f.out[fmt.Sprintf("%s[%d]", path, n)] = text + fmt.Sprintf(" leader epoch %d records %x", b.LeaderEpoch(), f.records(b))
 		p = rest
@@ -137,4 +144,24 @@ func (f flattener) records(b record.Batch) []byte {
 		p = opened
 	}
 	return p[:min(len(p), 200)]
+}
+
+// inOrder sorts the partitions of a fetch: their turn is the broker's affair.
+func inOrder(r *kmsg.FetchResponse) {
+	key := func(t kmsg.FetchResponseTopic) string { return fmt.Sprintf("%s %x", t.Topic, t.TopicID) }
+	slices.SortStableFunc(r.Topics, func(a, b kmsg.FetchResponseTopic) int { return strings.Compare(key(a), key(b)) })
+	var whole []kmsg.FetchResponseTopic
+	for _, t := range r.Topics {
+		if n := len(whole); n > 0 && key(whole[n-1]) == key(t) {
+			whole[n-1].Partitions = append(whole[n-1].Partitions, t.Partitions...)
+			continue
+		}
+		whole = append(whole, t)
+	}
+	if whole != nil {
+		r.Topics = whole
+	}
+	for i := range r.Topics {
+		slices.SortStableFunc(r.Topics[i].Partitions, func(a, b kmsg.FetchResponseTopicPartition) int { return cmp.Compare(a.Partition, b.Partition) })
+	}
 }

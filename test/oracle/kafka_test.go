@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -38,12 +39,30 @@ var theKafka struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	code = max(code, stale())
 	if c := theKafka.cmd; c != nil {
 		_ = c.Process.Kill() // nothing of it is needed any more
 		_ = c.Wait()
 		_ = os.RemoveAll(filepath.Dir(theKafka.dir)) // a leftover in the temporary directory harms nobody
 	}
 	os.Exit(code)
+}
+
+// seen has the index of each difference that was met.
+var seen sync.Map
+
+// stale fails a whole run that has not met a difference that is named: it is gone.
+func stale() (code int) {
+	if flag.Lookup("test.run").Value.String() != "" {
+		return 0
+	}
+	for i, d := range differences {
+		if _, ok := seen.Load(i); !ok {
+			fmt.Printf("a difference is named and was not met: %s: %s\n", d.question, d.reason)
+			code = 1
+		}
+	}
+	return code
 }
 
 // kafka starts Kafka, or finds the one that runs, and gives its address and its

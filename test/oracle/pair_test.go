@@ -22,20 +22,19 @@ const answerLimit = 20 * time.Second
 
 // side is one of the two brokers, with what it chose by itself.
 type side struct {
-	name     string
-	addr     string
-	dir      string // its log directory
-	conn     *raw.Conn
-	ids      map[string][16]byte // topics by name
-	producer int64               // what InitProducerId gave last
-	session  int32               // what Fetch gave last
+	name    string
+	addr    string
+	dir     string // its log directory
+	conn    *raw.Conn
+	ids     map[string][16]byte // topics by name
+	session int32               // what Fetch gave last
+	born    int64               // ms; times after it are the clock's
 }
 
 // pair is Kafka and brokerd, asked the same.
 type pair struct {
 	t            testing.TB
 	theirs, ours *side
-	used         []bool // of the known differences
 }
 
 func newPair(t *testing.T) *pair {
@@ -44,11 +43,11 @@ func newPair(t *testing.T) *pair {
 	ours := maps.Clone(settings)
 	ours["record.validation"] = "full" // Kafka has no other
 	node := harness.Start(t, harness.Options{Properties: ours}).Nodes[0]
-	p := &pair{t: t, used: make([]bool, len(differences)),
+	p := &pair{t: t,
 		theirs: &side{name: "Kafka", addr: addr, dir: dir},
 		ours:   &side{name: "brokerd", addr: node.Addr(), dir: node.Dir + "/data"},
 	}
-	p.each(func(s *side) { s.ids = map[string][16]byte{}; s.redial(t) })
+	p.each(func(s *side) { s.ids, s.born = map[string][16]byte{}, now(); s.redial(t) })
 	t.Cleanup(func() { p.each(func(s *side) { s.conn.Close() }) })
 	return p
 }
@@ -137,4 +136,23 @@ func merged(a, b map[string]string) map[string]string {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
 	return all
+}
+
+// after sends a request that may have no answer, and then one that has.
+func (s *side) after(t testing.TB, version int16, req kmsg.Request) (ending string) {
+	t.Helper()
+	_ = s.conn.SetDeadline(time.Now().Add(answerLimit)) // a TCP connection takes deadlines
+	probe := kmsg.NewPtrApiVersionsRequest()
+	frames := append(raw.Frame(version, 7, req), raw.Frame(0, 9, probe)...)
+	if err := s.conn.Send(frames); err != nil {
+		return "closed"
+	}
+	body, err := s.conn.Receive()
+	switch {
+	case err != nil:
+		return "closed"
+	case body[3] == 7:
+		return "answered"
+	}
+	return "silent"
 }
