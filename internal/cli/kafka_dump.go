@@ -1,7 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/brokerd/brokerd/internal/storage"
+	"github.com/spf13/cobra"
 )
 
 func kafkaDumpLog(e *Env, args []string) int {
@@ -16,11 +24,78 @@ func kafkaDumpLog(e *Env, args []string) int {
 	if !set.has("files") {
 		return usage(e, table, `Missing required argument "[files]"`)
 	}
-	for _, o := range []string{"cluster-metadata-decoder", "remote-log-metadata-decoder", "share-group-state-decoder"} {
-		if set.has(o) {
-			fmt.Fprintf(e.Err, "--%s: brokerd writes no such records\n", o)
+	if err := noDecoders(set); err != nil {
+		fmt.Fprintln(e.Err, err)
+		return 1
+	}
+	o := storage.DumpOptions{Records: set.has("deep-iteration"), SkipMetadata: set.has("skip-record-metadata"),
+		Contents:   set.has("print-data-log") || set.has("value-decoder-class") || set.has("key-decoder-class"),
+		VerifyOnly: set.has("verify-index-only"), SanityOnly: set.has("index-sanity-check")}
+	if n := set.number("max-bytes", math.MaxInt32); n < math.MaxInt32 {
+		o.MaxBytes = n
+	}
+	for _, file := range strings.Split(set.one("files", ""), ",") {
+		if file = strings.TrimSpace(file); !dumpable(file) {
+			fmt.Fprintf(e.Out, "Dumping %s\n", file)
+			fmt.Fprintf(e.Err, "Ignoring unknown file %s\n", file)
+			continue
+		}
+		// What an index does not agree with was printed: Kafka's tool ends well.
+		if err := storage.Dump(e.Out, file, o); err != nil && !errors.Is(err, storage.ErrMismatch) {
+			fmt.Fprintln(e.Err, err)
 			return 1
 		}
 	}
-	return 1
+	return 0
+}
+
+// noDecoders refuses decoders of records that this release does not write.
+func noDecoders(set *jset) error {
+	for _, o := range []string{"cluster-metadata-decoder", "remote-log-metadata-decoder", "share-group-state-decoder", "offsets-decoder", "transaction-log-decoder"} {
+		if set.has(o) {
+			return fmt.Errorf("--%s: this release writes no such records; --print-data-log shows them as they are", o)
+		}
+	}
+	for _, o := range []string{"value-decoder-class", "key-decoder-class"} {
+		if class := set.one(o, ""); class != "" && !strings.HasSuffix(class, "StringDecoder") {
+			return fmt.Errorf("--%s: class %s is not known here, StringDecoder is", o, class)
+		}
+	}
+	return nil
+}
+
+// dumpable tells a file that Kafka's tool would print, or one of ours, by its name.
+func dumpable(file string) bool {
+	name := strings.TrimSuffix(filepath.Base(file), ".deleted")
+	return slices.Contains([]string{".log", ".index", ".timeindex", ".txnindex"}, filepath.Ext(name)) || filepath.Ext(name) == "" ||
+		name == "partition.metadata"
+}
+
+func (a *app) debugCommand() *cobra.Command {
+	c := &cobra.Command{Use: "debug", Short: "Look inside"}
+	c.AddCommand(a.dumpCommand())
+	return c
+}
+
+func (a *app) dumpCommand() *cobra.Command {
+	var o storage.DumpOptions
+	c := &cobra.Command{Use: "dump-log FILE...", Short: "Print every byte of files that brokerd or Kafka wrote", Args: needNames("file"),
+		Long: `Print every byte of files that brokerd or Kafka wrote: logs, indexes, epochs, producers, checkpoints.
+A directory stands for all such files in it. Texts are those of Kafka's DumpLogSegments where it has one.`,
+		Example: "  brokerd debug dump-log data/orders-0/00000000000000000000.log --contents\n  brokerd debug dump-log data/orders-0 --verify"}
+	f := c.Flags()
+	f.BoolVar(&o.Records, "records", false, "a line per record too")
+	f.BoolVar(&o.Contents, "contents", false, "records with their keys and values")
+	f.BoolVar(&o.SkipMetadata, "skip-metadata", false, "records without offset, time and sizes")
+	f.BoolVar(&o.VerifyOnly, "verify", false, "hold indexes against their log, do not print them")
+	f.BoolVar(&o.SanityOnly, "sanity", false, "check the indexes by themselves only")
+	f.Int64Var(&o.MaxBytes, "max-bytes", 0, "stop a .log after so many bytes (0: never)")
+	c.RunE = func(_ *cobra.Command, files []string) error {
+		var errs []error
+		for _, file := range files {
+			errs = append(errs, storage.Dump(a.e.Out, file, o))
+		}
+		return errors.Join(errs...)
+	}
+	return c
 }

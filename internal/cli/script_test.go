@@ -100,7 +100,8 @@ func clean(ts *testscript.TestScript, _ bool, args []string) {
 	for pattern, by := range map[string]string{
 		`\b[A-Za-z0-9_-]{22}\b`:                    "ID",
 		`\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]`: "[TIME]",
-		`(CreateTime:|"timestamp":)\d{13}`:         "${1}TIME",
+		`(CreateTime: ?|"timestamp":)\d{13}`:       "${1}TIME",
+		`\bcrc: \d+`:                               "crc: CRC",
 		`127\.0\.0\.1:\d{4,5}`:                     "ADDR",
 		`pid \d+`:                                  "pid PID",
 		`ready in \d+ ms`:                          "ready in N ms",
