@@ -76,6 +76,18 @@ func (c *fdCache) add(h *handle) {
 	c.ring = append(c.ring, h)
 	victims := c.victimsLocked()
 	c.mu.Unlock()
+	closeAll(victims)
+}
+
+// trim closes what is too much: files that had unsynced bytes until now.
+func (c *fdCache) trim() {
+	c.mu.Lock()
+	victims := c.victimsLocked()
+	c.mu.Unlock()
+	closeAll(victims)
+}
+
+func closeAll(victims []*handle) {
 	for _, v := range victims {
 		v.seg.open.CompareAndSwap(v, nil)
 		v.release()

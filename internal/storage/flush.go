@@ -122,6 +122,7 @@ func (f *flusher) once() {
 		f.items[i] = flushItem{}
 	}
 	clear(f.handles)
+	f.dir.store.files.trim()
 	f.tell()
 	clear(queue)
 	f.spare = queue

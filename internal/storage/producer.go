@@ -156,6 +156,9 @@ func (ps *producers) touch(id int64) *producer {
 		if ps.m == nil {
 			ps.m = map[int64]*producer{}
 		}
+		if len(ps.m) >= maxProducers {
+			ps.expire(math.MinInt64)
+		}
 		fresh := newProducer(id)
 		p = &fresh
 		ps.m[id] = p
@@ -170,35 +173,42 @@ func (ps *producers) keep() { ps.undo = ps.undo[:0] }
 
 func (ps *producers) revert() {
 	for _, b := range slices.Backward(ps.undo) {
-		if b.absent {
+		switch p := ps.m[b.id]; {
+		case b.absent:
 			delete(ps.m, b.id)
-		} else {
-			*ps.m[b.id] = b.producer
+		case p == nil: // evicted meanwhile
+			was := b.producer
+			ps.m[b.id] = &was
+		default:
+			*p = b.producer
 		}
 	}
 	ps.keep()
 }
 
 // expire forgets producers without an open transaction that were quiet since
-// before, and the quietest ones where there are too many. It gives how many went.
+// before, and an eighth of the table, the quietest, where it is full. It gives
+// how many went.
 func (ps *producers) expire(before int64) (gone int) {
-	quiet := make([]*producer, 0, 8)
+	var quiet []*producer
 	for id, p := range ps.m {
 		switch {
 		case p.txnStart >= 0:
 		case p.lastTime < before:
 			delete(ps.m, id)
 			gone++
-		case len(ps.m) > maxProducers:
+		case len(ps.m) >= maxProducers:
 			quiet = append(quiet, p)
 		}
 	}
-	if over := len(ps.m) - maxProducers*7/8; len(ps.m) > maxProducers {
-		slices.SortFunc(quiet, func(a, b *producer) int { return cmp.Compare(a.lastTime, b.lastTime) })
-		for _, p := range quiet[:min(over, len(quiet))] {
-			delete(ps.m, p.id)
-			gone++
-		}
+	over := len(ps.m) - maxProducers*7/8
+	if len(ps.m) < maxProducers || over <= 0 {
+		return gone
+	}
+	slices.SortFunc(quiet, func(a, b *producer) int { return cmp.Compare(a.lastTime, b.lastTime) })
+	for _, p := range quiet[:min(over, len(quiet))] {
+		delete(ps.m, p.id)
+		gone++
 	}
 	return gone
 }
