@@ -23,6 +23,10 @@ import (
 // owed an answer. Data is safe either way.
 const drainLimit = 30 * time.Second
 
+// oneSignal is how close two signals are one: timeout(1) and the like signal a
+// process and then its group.
+const oneSignal = 250 * time.Millisecond
+
 // serve runs a broker until a signal ends it.
 func serve(e *Env, s serverFlags, quiet bool) error {
 	if s.daemon {
@@ -35,7 +39,7 @@ func serve(e *Env, s serverFlags, quiet bool) error {
 			return err
 		}
 		s.dataDir = dir
-		defer os.RemoveAll(dir) // what is left is in the temporary directory
+		defer s.forget()
 	}
 	settings, err := s.load(e, quiet)
 	if err != nil {
@@ -50,8 +54,13 @@ func serve(e *Env, s serverFlags, quiet bool) error {
 	go func() {                        // ends with the process, which ends after serve
 		stopped <- <-signals
 		cancel() // a start that has not finished is given up
-		<-signals
-		os.Exit(exitInterrupted)
+		first := time.Now()
+		for range signals {
+			if time.Since(first) > oneSignal {
+				s.forget()
+				os.Exit(exitInterrupted)
+			}
+		}
 	}()
 	syscall.Umask(0o077) // what is kept here is nobody else's to read
 	broker.LimitMemory()
@@ -65,6 +74,13 @@ func serve(e *Env, s serverFlags, quiet bool) error {
 	}
 	r := &runningBroker{e: e, s: s, b: b, settings: settings, quiet: quiet}
 	return r.untilStopped(started, stopped)
+}
+
+// forget removes the data of --ephemeral.
+func (s *serverFlags) forget() {
+	if s.ephemeral {
+		_ = os.RemoveAll(s.dataDir) // what stays is in the temporary directory
+	}
 }
 
 func ephemeralDir(dataDir string) (string, error) {
@@ -96,6 +112,7 @@ func (r *runningBroker) untilStopped(started time.Time, stopped chan os.Signal) 
 	defer forget()
 	if !r.quiet {
 		fmt.Fprint(r.e.Out, r.banner(time.Since(started)))
+		r.warnOpen()
 	}
 	announceReady(r.e)
 	var failed error
@@ -173,6 +190,15 @@ func (r *runningBroker) banner(took time.Duration) string {
 		b.WriteString("try:  echo hello | brokerd produce greetings      brokerd consume greetings --from-beginning\n")
 	}
 	return b.String()
+}
+
+// warnOpen warns of listeners that let everybody in.
+func (r *runningBroker) warnOpen() {
+	for _, l := range r.b.Listeners() {
+		if l.Protocol == "PLAINTEXT" && !loopback(l.Addr) {
+			fmt.Fprintf(r.e.Err, "warning: whoever reaches %s (%s) may read and write: it neither encrypts nor asks who is there. Let only a network that you trust reach it\n", l.Addr, l.Name)
+		}
+	}
 }
 
 // httpNote says when another port than the usual one was taken.
