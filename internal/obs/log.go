@@ -2,6 +2,7 @@ package obs
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -58,10 +59,20 @@ func terminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// readable writes durations as 1.5s, which JSON otherwise writes as a number.
+// readable writes durations as 1.5s, bytes in hex, and what has words of its own
+// (addresses, ids) in them: JSON otherwise shows their insides.
 func readable(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindDuration {
+	switch a.Value.Kind() {
+	case slog.KindDuration:
 		a.Value = slog.StringValue(a.Value.Duration().String())
+	case slog.KindAny:
+		switch v := a.Value.Any().(type) {
+		case error, *slog.Source: // the handler's own
+		case []byte:
+			a.Value = slog.StringValue(hex.EncodeToString(v))
+		case fmt.Stringer:
+			a.Value = slog.StringValue(fmt.Sprint(v)) // which survives a nil inside
+		}
 	}
 	return a
 }

@@ -2,8 +2,10 @@ package obs
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -168,9 +170,12 @@ func TestLevelNames(t *testing.T) {
 
 func TestJSONWhenNoTerminal(t *testing.T) {
 	var out bytes.Buffer
-	NewLogs(&out, Auto, slog.LevelInfo).Logger("server").Info("started", "took", 1500*time.Millisecond)
-	if got := out.String(); !strings.Contains(got, `"took":"1.5s"`) || !strings.Contains(got, `"component":"server"`) {
-		t.Errorf("got %s", got)
+	NewLogs(&out, Auto, slog.LevelInfo).Logger("server").Info("started", "took", 1500*time.Millisecond,
+		"remote", &net.TCPAddr{IP: net.IPv6loopback, Port: 9}, "bytes", []byte{0xff, 1}, "nobody", (*net.TCPAddr)(nil), "error", errors.New("why"))
+	for _, want := range []string{`"took":"1.5s"`, `"component":"server"`, `"remote":"[::1]:9"`, `"bytes":"ff01"`, `"nobody":"<nil>"`, `"error":"why"`} {
+		if got := out.String(); !strings.Contains(got, want) {
+			t.Errorf("%s is not in %s", want, got)
+		}
 	}
 }
 
