@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/brokerd/brokerd/internal/conf"
+	"github.com/brokerd/brokerd/internal/vfs"
 )
 
 // start runs a broker on free loopback ports with its data in dir.
@@ -147,6 +149,16 @@ func TestSeveralVotersAreRefused(t *testing.T) {
 		"listeners": "PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:19093", "controller.quorum.voters": "1@127.0.0.1:19093,2@127.0.0.1:19193,3@127.0.0.1:19293",
 	})
 	if _, err := New(t.Context(), o); !errors.Is(err, ErrSeveralNodes) || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestLockFileThatCannotBeOpened(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, lockFile), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockDirs(vfs.NewOS(), []string{dir}); err == nil || strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), "cannot be written") {
 		t.Fatalf("got %v", err)
 	}
 }

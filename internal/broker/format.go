@@ -80,7 +80,11 @@ func ReadMeta(f vfs.FS, dir string) (Meta, error) {
 			values[strings.TrimSpace(key)] = strings.TrimSpace(value)
 		}
 	}
-	if v := values["version"]; v != "1" {
+	switch v := values["version"]; v {
+	case "1":
+	case "":
+		return Meta{}, fmt.Errorf("%s has no version: it is damaged, or not a meta.properties; restore it, or name another directory", name)
+	default:
 		return Meta{}, fmt.Errorf("%s: version %q is not 1: a newer release wrote it; run that one", name, v)
 	}
 	node, err := strconv.ParseInt(values["node.id"], 10, 32)
@@ -278,6 +282,9 @@ func lockDirs(f vfs.FS, dirs []string) (locks []io.Closer, err error) {
 			return locks, fmt.Errorf("make log directory: %w", err)
 		}
 		lock, err := f.Lock(path.Join(dir, lockFile))
+		if err != nil && !errors.Is(err, vfs.ErrLocked) {
+			return locks, fmt.Errorf("log directory %s cannot be written: %w; let this user write there, or name another with --data-dir", dir, err)
+		}
 		if err != nil {
 			return locks, fmt.Errorf("log directory %s is in use: %w; stop that broker with `brokerd stop`, or name another with --data-dir", dir, err)
 		}

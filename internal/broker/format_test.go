@@ -73,6 +73,11 @@ func TestIdentifyRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, nil, []string{"newer release"}},
+		{"a damaged file", wanted("/a"), func(f *vfs.Mem) {
+			if err := writeFile(f, "/a", metaFile, []byte("garbage\n")); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, []string{"no version", "damaged"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := vfs.NewMem()
