@@ -50,7 +50,9 @@ func (c *Controller) lead(ctx context.Context, t Term) {
 	im := c.o.Catalog.Image()
 	if im.ClusterID() == "" {
 		if err := c.proposeEarly(ctx, meta.Bootstrap{ClusterID: c.o.ClusterID, Level: meta.MaxLevel}); err != nil {
-			c.o.Log.Warn("the new cluster could not be named", "error", err)
+			if ctx.Err() == nil { // else the node is stopping, and the next start names it
+				c.o.Log.Warn("the new cluster could not be named", "error", err)
+			}
 			return
 		}
 		im = c.o.Catalog.Image()
