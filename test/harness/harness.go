@@ -164,7 +164,8 @@ func (n *Node) Launch(args ...string) {
 		n.t.Fatalf("node %d runs already", n.ID)
 	}
 	cmd := exec.Command(n.binary, append([]string{"server", n.File()}, args...)...)
-	cmd.Env = append(os.Environ(), n.env...)
+	// The run file is for this test: a person's `brokerd stop` must not find it.
+	cmd.Env = append(append(os.Environ(), "BROKERD_RUN_DIR="+filepath.Join(n.Dir, "run")), n.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
