@@ -114,15 +114,29 @@ func answeredText(a *client.Error) *cliError {
 	return e
 }
 
+// errorJSON is an error in JSON; name and code are the broker's, if it was the
+// broker that said no.
+type errorJSON struct {
+	Name     string `json:"name,omitempty"`
+	Code     int16  `json:"code,omitempty"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exitCode"`
+}
+
+func (e *cliError) json() *errorJSON {
+	out := &errorJSON{Message: e.text, Hint: e.hint, ExitCode: e.code}
+	var a *client.Error
+	if errors.As(e.err, &a) {
+		out.Name, out.Code = a.CodeName(), a.CodeNumber()
+	}
+	return out
+}
+
 // report prints an error and gives the exit code.
 func report(w io.Writer, e *cliError, asJSON bool) int {
 	if asJSON {
-		body := map[string]any{"message": e.text, "hint": e.hint, "exitCode": e.code}
-		var a *client.Error
-		if errors.As(e.err, &a) {
-			body["name"], body["code"] = a.CodeName(), a.CodeNumber()
-		}
-		text, err := json.Marshal(map[string]any{"error": body})
+		text, err := json.Marshal(map[string]any{"error": e.json()})
 		if err == nil { // strings and numbers only
 			fmt.Fprintf(w, "%s\n", text)
 		}

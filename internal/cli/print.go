@@ -53,15 +53,9 @@ func printTable(w io.Writer, rows [][]string) error {
 type outcome struct {
 	Name   string     `json:"name"`
 	Status string     `json:"status"` // what was done, or "failed"
-	Error  *outcomeNo `json:"error,omitempty"`
+	Error  *errorJSON `json:"error,omitempty"`
 	text   string     // the line for people
 	err    *cliError
-}
-
-type outcomeNo struct {
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-	Code    int    `json:"exitCode"`
 }
 
 // outcomes prints what came of each, and gives the error of the whole: nil, the
@@ -71,7 +65,7 @@ func (a *app) outcomes(list []outcome) error {
 	for i := range list {
 		if e := list[i].err; e != nil {
 			failed++
-			list[i].Status, list[i].Error = "failed", &outcomeNo{e.text, e.hint, e.code}
+			list[i].Status, list[i].Error = "failed", e.json()
 		}
 	}
 	if a.json() {
