@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,10 @@ func native(e *Env, args []string) int {
 	root.SetArgs(args)
 	ctx, stop := interruptible()
 	defer stop()
-	err := root.ExecuteContext(ctx)
+	err := strayWord(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	switch {
 	case err == nil:
 		return exitOK
@@ -53,7 +57,24 @@ func native(e *Env, args []string) int {
 	if !a.parsed && why.code == exitFailed { // cobra's own refusals
 		why.code, why.hint = exitUsage, "see: brokerd --help"
 	}
-	return report(e.Err, why, a.json())
+	return report(e.Err, why, a.json() || !a.parsed && wantsJSON(args))
+}
+
+// wantsJSON looks for -o json in a command line that cobra did not get through.
+func wantsJSON(args []string) bool {
+	for i, arg := range args {
+		switch arg {
+		case "--":
+			return false
+		case "-ojson", "-o=json", "--output=json":
+			return true
+		case "-o", "--output":
+			if i+1 < len(args) && args[i+1] == "json" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (a *app) root() *cobra.Command {
@@ -97,6 +118,26 @@ Kafka's own commands work by name and text: brokerd kafka-topics --create …`,
 		}
 	}
 	return root
+}
+
+// strayWord refuses a word where a command of commands expects one of them:
+// cobra would print its help and call that success.
+func strayWord(root *cobra.Command, args []string) error {
+	c, rest, err := root.Find(args)
+	if err != nil || c.Runnable() || c == root || slices.Contains(rest, "-h") || slices.Contains(rest, "--help") {
+		return nil // what Find has to say cobra says itself
+	}
+	for _, word := range rest {
+		if strings.HasPrefix(word, "-") {
+			return nil // what follows may be the flag's value
+		}
+		hint := "see: " + c.CommandPath() + " --help"
+		if like := c.SuggestionsFor(word); len(like) > 0 {
+			hint = "did you mean: " + c.CommandPath() + " " + strings.Join(like, " or ")
+		}
+		return usageErr(hint, "unknown command %q for %q", word, c.CommandPath())
+	}
+	return nil
 }
 
 func (a *app) checkOutput() error {

@@ -15,7 +15,11 @@ func (a *app) storageCommand() *cobra.Command {
 		Long: "Format data directories, and tell whose they are. A server formats empty directories by itself."}
 	c.AddCommand(
 		&cobra.Command{Use: "random-uuid", Short: "Print a random cluster id", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(a.e.Out, broker.NewID())
+			id := broker.NewID()
+			if a.json() {
+				return printJSON(a.e.Out, map[string]string{"clusterId": id})
+			}
+			_, err := fmt.Fprintln(a.e.Out, id)
 			return err
 		}},
 		a.storageFormat(), a.storageInfo())
