@@ -31,11 +31,14 @@ type topicsAPI struct{ d Deps }
 var errDuplicateTopic = faultf(kerr.InvalidRequest, "Duplicate topic name.")
 
 // newTopicID draws a version 4 UUID. Zero and one, which Kafka reserves, cannot
-// come out of it.
+// come out of it, and none is written with a dash in front: it is an argument of
+// command lines.
 func newTopicID() (id step.TopicID) {
-	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-	id[6] = id[6]&0x0f | 0x40
-	id[8] = id[8]&0x3f | 0x80
+	for id.IsZero() || id.String()[0] == '-' {
+		_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+		id[6] = id[6]&0x0f | 0x40
+		id[8] = id[8]&0x3f | 0x80
+	}
 	return id
 }
 

@@ -351,3 +351,11 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestTopicIDsAreArguments(t *testing.T) {
+	for range 1000 { // one of 64 would begin with a dash
+		if id := newTopicID(); id.String()[0] == '-' || id[6]>>4 != 4 || id[8]>>6 != 2 {
+			t.Fatalf("made %s", id)
+		}
+	}
+}

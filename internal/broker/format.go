@@ -47,14 +47,15 @@ func (m Meta) Properties() string {
 
 // NewID makes a random id as `kafka-storage random-uuid` prints it: never one
 // that starts with a dash, which a command line would take for a flag.
-func NewID() string {
-	for {
-		var id step.TopicID
+func NewID() string { return newDirectoryID().String() }
+
+// newDirectoryID draws an id that is not zero and is not written with a dash in
+// front: it is an argument of command lines.
+func newDirectoryID() (id step.TopicID) {
+	for id.IsZero() || id.String()[0] == '-' {
 		rand.Read(id[:])
-		if s := id.String(); !strings.HasPrefix(s, "-") {
-			return s
-		}
 	}
+	return id
 }
 
 // CheckClusterID accepts what Kafka accepts: 16 bytes as unpadded base64url.
@@ -204,9 +205,7 @@ func (id *Identity) formatEmpty(f vfs.FS, empty []string, w Wanted) error {
 	id.Formatted = len(id.Directories) == 0
 	for _, dir := range empty {
 		m := Meta{ClusterID: id.ClusterID, NodeID: id.NodeID}
-		for m.Directory.IsZero() {
-			rand.Read(m.Directory[:])
-		}
+		m.Directory = newDirectoryID()
 		if err := WriteMeta(f, dir, m); err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -74,9 +73,7 @@ func formatPlan(f vfs.FS, dir string, o FormatOptions) (Formatted, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		m = Meta{ClusterID: o.ClusterID, NodeID: o.NodeID}
-		for m.Directory.IsZero() {
-			rand.Read(m.Directory[:])
-		}
+		m.Directory = newDirectoryID()
 		return Formatted{Dir: dir, Meta: m}, nil
 	case err != nil:
 		return Formatted{}, err
