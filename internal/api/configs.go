@@ -51,10 +51,13 @@ func (v view) checkResource(r meta.Resource) error {
 	case meta.BrokerLoggerResource:
 		return faultf(kerr.InvalidRequest, "brokerd has no levels per logger: set the level of its log with --log-level or log.level.")
 	case meta.GroupResource, meta.ClientMetricsResource:
-		return faultf(kerr.InvalidRequest, "This broker keeps no settings for resources of type %d.", r.Type)
+		return faultf(kerr.InvalidRequest, "This broker keeps no settings of %s yet: it serves topics and brokers.", resourceKind[r.Type])
 	}
 	return faultf(kerr.InvalidRequest, "Unknown resource type %d", r.Type)
 }
+
+// resourceKind is what has no settings here.
+var resourceKind = map[meta.ResourceType]string{meta.GroupResource: "groups", meta.ClientMetricsResource: "client metrics"}
 
 // brokerNamed reads the name of a broker resource; -1 is the cluster default.
 func brokerNamed(name string) (id int32, err error) {

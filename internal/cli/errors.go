@@ -100,8 +100,16 @@ func answeredText(a *client.Error) *cliError {
 	case errors.Is(a, client.ErrInvalidPartitions):
 		e.code = exitConflict
 		e.hint = "partitions can be added, never removed"
+	case errors.Is(a, client.ErrUnknownBroker):
+		e.code = exitNotFound
 	case errors.Is(a, client.ErrInvalidConfig):
-		e.hint = "`brokerd configs describe --topic NAME --all` shows names and values"
+		whose := "--topic NAME"
+		if strings.HasSuffix(a.Doing, "broker") {
+			whose = "--broker ID"
+		}
+		e.hint = "`brokerd configs describe " + whose + " --all` shows names and values"
+	case errors.Is(a, client.ErrMessageTooLarge):
+		e.hint = "the topic's max.message.bytes is the limit: `brokerd configs describe --topic " + a.Name + " --all` shows it"
 	case errors.Is(a, client.ErrTimedOut):
 		e.code = exitTimeout
 		e.hint = "the broker goes on with it; look again in a moment"

@@ -134,6 +134,10 @@ func checkConsumer(set *jset) (client.Reading, client.Properties, error) {
 	r.Pattern = set.one("include", "")
 	if set.has("partition") {
 		r.Partitions = []int32{int32(set.number("partition", 0))}
+		r.OutOfRange = client.Latest // Java's default of auto.offset.reset
+		if given["auto.offset.reset"] == "earliest" {
+			r.OutOfRange = client.Earliest
+		}
 	}
 	if r.Group != "" && !strings.EqualFold(given["enable.auto.commit"], "false") {
 		r.CommitEvery = 5 * time.Second

@@ -122,7 +122,9 @@ func (a *app) consume(c *cobra.Command, topics []string, f consumeFlags) error {
 	}
 	defer done()
 	look, cancel := context.WithTimeout(ctx, a.timeout)
-	err = a.topicsExist(look, cl.Admin(), topics)
+	if err = a.topicsExist(look, cl.Admin(), topics); err == nil {
+		err = a.partitionsExist(look, cl.Admin(), topics[0], f.partitions)
+	}
 	cancel()
 	if err != nil {
 		return err
@@ -140,7 +142,35 @@ func (a *app) consume(c *cobra.Command, topics []string, f consumeFlags) error {
 	if a.verbose {
 		a.note("%d records", r.count)
 	}
+	switch {
+	case f.group != "" && errors.Is(err, client.ErrUnsupported):
+		return &cliError{text: fmt.Sprintf("group %q cannot be joined: this broker serves no consumer groups", f.group),
+			hint: "leave --group out: then all partitions are read here, and nothing is committed", code: exitFailed, err: err}
+	case errors.Is(err, client.ErrOffsetOutOfRange):
+		return &cliError{text: fmt.Sprintf("offset %s of topic %q is not in the log", f.offset, topics[0]),
+			hint: fmt.Sprintf("`brokerd topics describe %s --replicas` shows where the log ends; --offset earliest and latest are always there", topics[0]), code: exitFailed, err: err}
+	}
 	return err
+}
+
+// partitionsExist looks for partitions of a topic that exists.
+func (a *app) partitionsExist(ctx context.Context, admin *client.Admin, topic string, partitions []int32) error {
+	if len(partitions) == 0 {
+		return nil
+	}
+	all, err := admin.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		for _, p := range partitions {
+			if t.Name == topic && (p < 0 || int(p) >= t.Partitions) {
+				return &cliError{text: fmt.Sprintf("topic %q has no partition %d", topic, p),
+					hint: fmt.Sprintf("it has %d, from 0 on: `brokerd topics describe %s`", t.Partitions, topic), code: exitNotFound}
+			}
+		}
+	}
+	return nil
 }
 
 // survive lets a consumer go on over what passes by itself.

@@ -73,6 +73,8 @@ func (c *Client) explain(doing, name string, err error) error {
 		return err
 	case isAuthError(err):
 		return &Error{Doing: doing, Name: name, Code: authCode(err), Message: err.Error()}
+	case unknownBroker(err):
+		return &Error{Doing: doing, Name: name, Code: ErrUnknownBroker, Message: "the cluster has no such broker"}
 	case unsupported(err):
 		return &Error{Doing: doing, Name: name, Code: ErrUnsupported, Message: "this broker does not know the request"}
 	}

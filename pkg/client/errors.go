@@ -34,6 +34,7 @@ var (
 	ErrSecurityDisabled   error = kerr.SecurityDisabled
 	ErrStorage            error = kerr.KafkaStorageError
 	ErrUnknownServerError error = kerr.UnknownServerError
+	ErrUnknownBroker      error = kerr.BrokerIDNotRegistered
 
 	// ErrNotAuthorized stands for every answer that says who you are, or what
 	// you may do, is not enough.
@@ -207,6 +208,12 @@ func kafkaCode(err error) error {
 		return k
 	}
 	return nil
+}
+
+// unknownBroker says that a request was for a broker that the cluster does not
+// list; franz-go has no name for this error.
+func unknownBroker(err error) bool {
+	return err != nil && strings.HasSuffix(err.Error(), "unknown broker")
 }
 
 // unsupported says that the broker does not know a request.

@@ -36,8 +36,11 @@ type Reading struct {
 	Partitions []int32
 	// From is an offset (with Partitions), Earliest or Latest. A group that has
 	// committed offsets goes on from there instead.
-	From  int64
-	Group string // empty: no group, nothing is committed
+	From int64
+	// OutOfRange is where to go on when From is not in the log: Latest, Earliest,
+	// or 0 for nowhere, and ErrOffsetOutOfRange. Only with Partitions.
+	OutOfRange int64
+	Group      string // empty: no group, nothing is committed
 	// CommitEvery is the interval at which the group's offsets are committed;
 	// 0: only what Commit is called for.
 	CommitEvery time.Duration
@@ -70,7 +73,15 @@ func (r *Reading) options() []kgo.Opt {
 		for _, p := range r.Partitions {
 			at[p] = start
 		}
-		return []kgo.Opt{kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.Topics[0]: at}), kgo.KeepRetryableFetchErrors()}
+		reset := kgo.NoResetOffset()
+		switch r.OutOfRange {
+		case Earliest:
+			reset = kgo.NewOffset().AtStart()
+		case Latest:
+			reset = kgo.NewOffset().AtEnd()
+		}
+		return []kgo.Opt{kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.Topics[0]: at}),
+			kgo.ConsumeResetOffset(reset), kgo.KeepRetryableFetchErrors()}
 	}
 	opts := []kgo.Opt{kgo.ConsumeTopics(r.Topics...), kgo.ConsumeResetOffset(start), kgo.ConsumeStartOffset(start)}
 	if r.Pattern != "" {
@@ -99,6 +110,9 @@ func (c *Client) Poll(ctx context.Context, atMost int) ([]*Record, error) {
 	}
 	var first error
 	fetches.EachError(func(topic string, partition int32, err error) {
+		if unsupported(err) {
+			err = ErrUnsupported // a group's calls
+		}
 		if first == nil {
 			first = c.readError(topic, partition, err)
 		}
