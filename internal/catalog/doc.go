@@ -13,6 +13,9 @@
 //	I3  a watcher sees every change: in the set it is handed, or in a later one.
 //	    A slow watcher costs the memory of what differs, not of how often.
 //
+//	I4  an image of a feature level that this version does not know is never
+//	    published: Failed is closed, and the process ends.
+//
 // Goroutines: none. Locks: Store.mu guards watchers and those who await; it is
 // held to touch memory only, and wake-ups are sends on channels with room.
 //

@@ -55,5 +55,6 @@
 //
 // Tests: single_test.go (bolt, restarts), plan_test.go and placement_test.go
 // (tables), proposer_test.go (a scripted Consensus), quorum_test.go (three nodes
-// over sim.Net in a bubble), crash_test.go (kill at any point), bench_test.go.
+// over sim.Net in a bubble), crash_test.go (kill at any point), damage_test.go
+// (snapshots, levels of the future), bench_test.go.
 package controller

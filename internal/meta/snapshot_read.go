@@ -17,7 +17,7 @@ var ErrSnapshot = errors.New("metadata snapshot is damaged")
 // ReadSnapshot reads what WriteSnapshot wrote, and nothing else: every block is
 // checked before its content is looked at, and the whole before it is returned.
 func ReadSnapshot(r io.Reader) (*Image, error) {
-	br := bufio.NewReaderSize(r, 256<<10)
+	br := bufio.NewReader(r) // for the frames: blocks go past it
 	var head [12]byte
 	if _, err := io.ReadFull(br, head[:]); err != nil {
 		return nil, fmt.Errorf("%w: no header: %w", ErrSnapshot, err)
