@@ -1,7 +1,6 @@
 package api
 
 import (
-	"math"
 	"net"
 
 	"github.com/brokerd/brokerd/internal/auth"
@@ -59,9 +58,6 @@ func (v view) may(op auth.Operation, r auth.Resource) bool {
 func (v view) mayTopic(op auth.Operation, name string) bool {
 	return v.may(op, auth.Resource{Type: auth.Topic, Name: name})
 }
-
-// notAsked is the value of an operations field that nobody asked for.
-const notAsked = math.MinInt32
 
 // What can be allowed at all, by kind of resource.
 var (

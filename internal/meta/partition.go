@@ -62,17 +62,6 @@ func (s *replicaSet) pick(m mask) []int32 {
 	return ids
 }
 
-// maskOf is the inverse of pick; false when an id is no replica.
-func (s *replicaSet) maskOf(ids []int32) (m mask, ok bool) {
-	ok = true
-	for _, id := range ids {
-		p := s.pos(id)
-		ok = ok && p >= 0
-		m |= bit(p)
-	}
-	return m, ok
-}
-
 // moved translates a mask over s into one over to; who is not in to is lost.
 func (s *replicaSet) moved(m mask, to *replicaSet) mask {
 	if s == to {

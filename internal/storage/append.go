@@ -115,7 +115,6 @@ type appender struct {
 	size    int64  // bytes of group that were planned
 	planned int
 	out     Appended
-	first   bool
 	wrote   bool
 	rolled  bool
 }

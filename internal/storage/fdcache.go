@@ -133,10 +133,3 @@ func (c *fdCache) drop(s *segment) {
 		h.release()
 	}
 }
-
-// count is the number of files that the cache holds open.
-func (c *fdCache) count() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.ring)
-}

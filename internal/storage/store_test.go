@@ -218,7 +218,7 @@ func TestFewOpenFiles(t *testing.T) {
 			t.Errorf("%d segments", l.Segments())
 		}
 	}
-	if n := s.files.count(); n > 4 {
+	if n := len(s.files.ring); n > 4 {
 		t.Errorf("%d files open", n)
 	}
 	if got, err := held.ReadAll(nil); err != nil || string(got) != string(want) {

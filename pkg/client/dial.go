@@ -72,7 +72,7 @@ func (d *dialer) handshake(ctx context.Context, raw net.Conn, addr string) (net.
 
 // note records how a dial went, and tells the watchers when it is hopeless.
 func (d *dialer) note(addr string, err error) {
-	trouble, watchers := d.record(addr, err)
+	watchers, trouble := d.record(addr, err)
 	if trouble == nil {
 		return
 	}
@@ -81,7 +81,8 @@ func (d *dialer) note(addr string, err error) {
 	}
 }
 
-func (d *dialer) record(addr string, err error) (error, []func(error)) {
+// record gives the trouble that a failed dial means, and who is to be told.
+func (d *dialer) record(addr string, err error) (watchers []func(error), trouble error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err == nil {
@@ -105,7 +106,7 @@ func (d *dialer) record(addr string, err error) (error, []func(error)) {
 	if d.seeds[addr] || d.reached || f.tries < 2 || time.Since(f.since) < d.hopeless && !definite(err) {
 		return nil, nil
 	}
-	return &AdvertisedError{Bootstrap: d.answered, Advertised: addr, Err: err}, d.watchers
+	return d.watchers, &AdvertisedError{Bootstrap: d.answered, Advertised: addr, Err: err}
 }
 
 // definite says that trying again within seconds will not help.
