@@ -3,7 +3,6 @@ package storage
 import (
 	"fmt"
 	"path"
-	"slices"
 )
 
 // Fence makes epoch the only one that may append, and returns the end. Epochs
@@ -52,13 +51,13 @@ func (l *Log) saveEpochs() error {
 // saveEpochsGated writes the epoch cache unless it is on disk as it is.
 func (l *Log) saveEpochsGated() error {
 	epochs := l.view.Load().epochs
-	if slices.Equal(epochs, l.written.epochs) {
+	if l.written.hasEpochs(epochs) {
 		return nil
 	}
 	err := l.dir.replaceFiles([]smallFile{{path.Join(l.path(), epochsName), epochsFile(epochs)}})
 	if err != nil {
 		return l.dir.sort(err)
 	}
-	l.written.epochs = epochs
+	l.written.epochs, l.written.epochsWrong = epochs, false
 	return nil
 }

@@ -326,7 +326,7 @@ func (m *modelLog) checkEpochs() error {
 			return fmt.Errorf("epoch at %d is %d, the batch says %d: %v", b.BaseOffset(), e, b.LeaderEpoch(), v.epochs)
 		}
 	}
-	if n := len(m.leads); n > 0 && m.leads[n-1].start == v.End && latestEpoch(v.epochs) < m.leads[n-1].epoch {
+	if n := len(m.leads); n > 0 && m.leads[n-1].start == v.End && v.End > v.Start && latestEpoch(v.epochs) < m.leads[n-1].epoch {
 		return fmt.Errorf("leader epoch %+v is not in %v", m.leads[n-1], v.epochs)
 	}
 	return nil

@@ -310,6 +310,9 @@ func (m *model) reconcile(l *modelLog) {
 		}
 		all = all[:i:i]
 	}
+	if l.acked <= l.starts[0] { // nothing was durable yet: the first segment may be gone, and a later one not
+		l.starts[1] = max(l.starts[1], l.end())
+	}
 	if v.Start < l.starts[0] || v.Start > max(l.starts[0], l.starts[1]) {
 		m.failf("%s: start was %v", where, l.starts)
 	}
@@ -923,14 +926,14 @@ func (m *model) truncate(l *modelLog) {
 			l.leads = nil
 			return
 		}
-		for i := len(l.batches) - 1; i >= 0 && l.batches[i].NextOffset() > to; i-- {
-			l.acked = min(l.acked, l.batches[i].BaseOffset())
-			if i > 0 { // in a gap the log ends with the batch before
-				l.acked = min(l.acked, l.batches[i-1].NextOffset())
-			} else {
-				l.acked = min(l.acked, l.start)
+		end := l.start // where the log ends if it was cut
+		for _, b := range l.batches {
+			if b.NextOffset() <= to {
+				end = max(end, b.NextOffset())
 			}
 		}
+		to = min(to, end)
+		l.acked = min(l.acked, to)
 		m.mu.Lock()
 		m.told[l.log] = min(m.told[l.log], l.acked)
 		m.mu.Unlock()

@@ -26,6 +26,7 @@ type point struct {
 // written is what the small files of a log hold, under its gate.
 type written struct {
 	epochs      []epochStart
+	epochsWrong bool  // the file is there and is not to be believed
 	producersAt int64 // log offset of the producer state file, -1: none that we know
 	index       fileOf
 	aborted     fileOf
@@ -36,6 +37,11 @@ type fileOf struct {
 	seg        *segment
 	size       int // .index, or entries of .txnindex
 	timesBytes int // .timeindex
+}
+
+// hasEpochs tells whether the epoch cache is on disk as it is.
+func (w *written) hasEpochs(epochs []epochStart) bool {
+	return !w.epochsWrong && slices.Equal(epochs, w.epochs)
 }
 
 // captureLocked makes the tail the candidate for the next checkpoint.
@@ -189,7 +195,7 @@ func (l *Log) smallFiles(files []smallFile, p *point) []smallFile {
 		return files
 	}
 	p.epochs = l.view.Load().epochs // newer than the point, if a leader began since: that is on disk already
-	if !slices.Equal(p.epochs, l.written.epochs) {
+	if !l.written.hasEpochs(p.epochs) {
 		files = append(files, smallFile{path.Join(l.path(), epochsName), epochsFile(p.epochs)})
 	}
 	if p.producers != nil && l.written.producersAt != p.end {
@@ -210,7 +216,7 @@ func (f fileOf) has(s *segment, size int) bool { return f.seg == s && f.size == 
 
 // noteFiles remembers what smallFiles wrote.
 func (l *Log) noteFiles(p *point) {
-	l.written.epochs = p.epochs
+	l.written.epochs, l.written.epochsWrong = p.epochs, false
 	if p.producers != nil {
 		l.written.producersAt = p.end
 	}

@@ -241,11 +241,12 @@ func (r *recovery) epochs() error {
 	if err == nil && p != nil {
 		list, err = parseEpochs(p)
 	}
+	r.l.written.epochs, r.l.written.epochsWrong = list, err != nil
 	if r.m != nil && (err != nil || latestEpoch(list) < r.m.epoch) {
+		r.l.written.epochsWrong = true
 		r.rebuild = r.rebuild || r.m.epoch >= 0
 		return nil
 	}
-	r.l.written.epochs = list
 	n := 0
 	for r.m != nil && n < len(list) && list[n].start <= r.m.end {
 		n++

@@ -191,15 +191,24 @@ func (l *Log) rollExpired(c *Config, now time.Time) error {
 // their files, and unlinks them after the delay. The start offset is durable
 // already, and so is all below it.
 func (l *Log) dropSegments() {
+	v := l.view.Load()
+	n := v.belowStart()
+	if n == 0 || l.usable() != nil {
+		return
+	}
+	if m := l.dir.journal.get(l.id); m == nil || m.segment < v.segs[n].base {
+		// The checkpoint's point lies in a segment that is to go: it moves first.
+		if err := l.dir.checkpoint([]*Log{l}, forced); err != nil {
+			l.dir.logger.Warn("segments not deleted", "log", l.path(), "err", err)
+			return
+		}
+	}
 	l.files.enter()
 	defer l.files.leave()
-	v := l.view.Load()
-	n := 0
-	for n+1 < len(v.segs) && v.segs[n+1].base <= v.Start {
-		n++
-	}
+	v = l.view.Load()
+	n = min(n, v.belowStart())
 	m := l.dir.journal.get(l.id)
-	if n == 0 || l.usable() != nil || m == nil || m.start < v.segs[n].base {
+	if n == 0 || l.usable() != nil || m == nil || m.start < v.segs[n].base || m.segment < v.segs[n].base {
 		return
 	}
 	if err := l.dir.journal.write(appendCut(nil, l.id, 0, v.segs[n].base)); err != nil {
@@ -221,6 +230,15 @@ func (l *Log) dropSegments() {
 		l.retire(s)
 	}
 	l.pointAt.Store(min(l.pointAt.Load(), l.view.Load().bytes))
+}
+
+// belowStart is how many segments are wholly below the start offset.
+func (v *view) belowStart() int {
+	n := 0
+	for n+1 < len(v.segs) && v.segs[n+1].base <= v.Start {
+		n++
+	}
+	return n
 }
 
 // retire renames the files of a segment and has them unlinked later. An open

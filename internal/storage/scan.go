@@ -276,7 +276,7 @@ func (r *recovery) rewalk() error {
 	}
 	r.l.producers, r.l.hadProducers = w.ps, r.l.hadProducers || len(w.ps.m) > 0
 	r.t.aborted, r.t.txns = w.t.aborted, w.t.txns
-	if r.l.written.epochs == nil {
+	if r.l.written.epochsWrong {
 		r.t.epochs = w.t.epochs
 	}
 	return nil
@@ -370,7 +370,7 @@ func (r *recovery) smallFiles() error {
 		if err := l.dir.replaceFiles([]smallFile{{path.Join(l.path(), epochsName), epochsFile(t.epochs)}}); err != nil {
 			return err
 		}
-		l.written.epochs = t.epochs
+		l.written.epochs, l.written.epochsWrong = t.epochs, false
 	}
 	if !r.stale {
 		return nil

@@ -219,8 +219,8 @@ func (c *cut) publish() {
 // files makes epochs and producer state true for the shorter log.
 func (c *cut) files() error {
 	l := c.l
-	if len(c.v.segs) == 0 {
-		return nil
+	if len(c.v.segs) == 0 && l.written.hasEpochs(nil) {
+		return nil // there is no directory
 	}
 	if err := l.saveEpochsGated(); err != nil {
 		return err
