@@ -204,6 +204,18 @@ func TestRecordsDoNotOverlap(t *testing.T) {
 	}
 }
 
+// TestTextAsJava: what new String(bytes, UTF_8) says in Java.
+func TestTextAsJava(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain ü 🚀": "plain ü 🚀", "cut \xe6\x97": "cut \ufffd", "\xff\xfex": "\ufffd\ufffdx", "\xf0\x9f\x9a": "\ufffd", "\xf0\x9fa": "\ufffda",
+		"\xe0\x80": "\ufffd\ufffd", "\xed\xa0\x80": "\ufffd", "\xc0\x80": "\ufffd\ufffd", "\x80": "\ufffd", "": "",
+	} {
+		if got := text([]byte(in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestDumpOfOddBatches(t *testing.T) {
 	broken := build(t, Spec{Producer: &Producer{1, 0, math.MaxInt32}}, Record{Value: []byte("\xff")}, Record{})
 	broken[offCRC]++

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
+	"unicode/utf8"
 )
 
 // DumpSpec says what Dump prints and where the batch lies.
@@ -52,15 +54,17 @@ func dumpHeader(out *bytes.Buffer, b Batch, position int64, valid bool) {
 }
 
 func dumpRecord(out *bytes.Buffer, b Batch, r Record, s DumpSpec) {
-	out.WriteString("|")
+	if !s.SkipMetadata || !b.Control() && s.Contents && (r.Key != nil || r.Value != nil) {
+		out.WriteString("|")
+	}
 	if !s.SkipMetadata {
-		keys := make([][]byte, len(r.Headers))
+		keys := make([]string, len(r.Headers))
 		for i, h := range r.Headers {
-			keys[i] = h.Key
+			keys[i] = text(h.Key)
 		}
 		fmt.Fprintf(out, " offset: %d %s: %d keySize: %d valueSize: %d sequence: %d headerKeys: [%s]",
 			r.Offset, b.timestampType(), r.Timestamp, size(r.Key), size(r.Value),
-			b.sequence(int32(r.Offset-b.BaseOffset())), text(bytes.Join(keys, []byte(","))))
+			b.sequence(int32(r.Offset-b.BaseOffset())), strings.Join(keys, ","))
 		if b.Control() {
 			dumpControl(out, r)
 		}
@@ -116,5 +120,48 @@ func size(field []byte) int {
 	return len(field)
 }
 
-// text puts U+FFFD for every byte that is not UTF-8.
-func text(p []byte) string { return string([]rune(string(p))) }
+// text puts U+FFFD for what is not UTF-8, as Java does: one for a character that
+// was begun well and not ended, one for any other byte.
+func text(p []byte) string {
+	if utf8.Valid(p) {
+		return string(p)
+	}
+	var s strings.Builder
+	for len(p) > 0 {
+		r, n := utf8.DecodeRune(p)
+		if r == utf8.RuneError && n == 1 {
+			n = begun(p)
+		}
+		s.WriteRune(r)
+		p = p[n:]
+	}
+	return s.String()
+}
+
+// begun tells how many bytes at the start of p one U+FFFD stands for. The second
+// byte of a character has narrower bounds than the rest.
+func begun(p []byte) int {
+	lo, hi, most := byte(0x80), byte(0xbf), 0
+	switch c := p[0]; {
+	case c >= 0xc2 && c <= 0xdf:
+		most = 2
+	case c == 0xed && len(p) >= 3 && p[1] >= 0xa0 && p[1] <= 0xbf && p[2]&0xc0 == 0x80:
+		return 3 // half of a surrogate pair
+	case c == 0xe0:
+		most, lo = 3, 0xa0
+	case c >= 0xe1 && c <= 0xef:
+		most = 3
+	case c == 0xf0:
+		most, lo = 4, 0x90
+	case c >= 0xf1 && c <= 0xf3:
+		most = 4
+	case c == 0xf4:
+		most, hi = 4, 0x8f
+	}
+	n := 1
+	for n < most && n < len(p) && p[n] >= lo && p[n] <= hi {
+		lo, hi = 0x80, 0xbf
+		n++
+	}
+	return n
+}

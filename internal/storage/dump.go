@@ -126,6 +126,9 @@ func (d *dumper) log(name string) error {
 			fmt.Fprintf(d.out, "Found %d invalid bytes at the end of %s\n", s.size-s.pos, path.Base(name))
 			return nil
 		}
+		if d.o.MaxBytes > 0 && s.pos > d.o.MaxBytes {
+			return nil // Kafka reads so many bytes, and no batch that goes on behind them
+		}
 		spec := record.DumpSpec{Position: s.pos - int64(len(b)), Records: d.o.Records, Contents: d.o.Contents, SkipMetadata: d.o.SkipMetadata}
 		if err := record.Dump(d.out, b, spec); err != nil {
 			return fmt.Errorf("batch at %d: %w", spec.Position, err)
@@ -186,7 +189,7 @@ func (d *dumper) index(name string) error {
 		return errBadFrame
 	}
 	if d.o.SanityOnly {
-		fmt.Fprintf(d.out, "%s passed sanity check.\n", path.Base(name))
+		fmt.Fprintf(d.out, "%s passed sanity check.\n", name)
 		return nil
 	}
 	base, s, err := d.logOf(name, indexSuffix)
@@ -239,7 +242,7 @@ func (d *dumper) timeIndex(name string) error {
 		return errBadFrame
 	}
 	if d.o.SanityOnly {
-		fmt.Fprintf(d.out, "%s passed sanity check.\n", path.Base(name))
+		fmt.Fprintf(d.out, "%s passed sanity check.\n", name)
 		return nil
 	}
 	base, s, err := d.logOf(name, timeIndexSuffix)
