@@ -29,7 +29,7 @@ func kafkaProducer(e *Env, args []string) int {
 		}
 	}
 	warnDropped(e.Err, args, "broker-list", "bootstrap-server")
-	warnDeprecated(e.Err, "Warning: ", set, [][2]string{{"producer-property", "command-property"}, {"property", "reader-property"},
+	warnDeprecated(e.Out, "Warning: ", set, [][2]string{{"producer-property", "command-property"}, {"property", "reader-property"},
 		{"producer.config", "command-config"}, {"max-partition-memory-bytes", "batch-size"}})
 	ctx, stop := interruptible()
 	defer stop()

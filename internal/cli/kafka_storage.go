@@ -18,6 +18,18 @@ const storageUsage = `usage: kafka-storage [-h]
                      ...
 `
 
+// storageUsages are the usage lines of the commands that take options.
+var storageUsages = map[string]string{
+	"info": "usage: kafka-storage info [-h] --config CONFIG\n",
+	"format": `usage: kafka-storage format [-h] --config CONFIG --cluster-id CLUSTER_ID
+                     [--add-scram ADD_SCRAM] [--ignore-formatted]
+                     [--release-version RELEASE_VERSION]
+                     [--feature FEATURE] [--standalone |
+                     --no-initial-controllers |
+                     --initial-controllers INITIAL_CONTROLLERS]
+`,
+}
+
 const storageHelp = storageUsage + `
 The Kafka storage tool.
 
@@ -89,7 +101,7 @@ func storageOptions() []jopt {
 func storageCall(e *Env, command string, args []string, needs ...string) (*jset, *conf.Broker, int) {
 	set, err := parseJopt(storageOptions(), args)
 	if err != nil {
-		fmt.Fprintf(e.Err, "%skafka-storage: error: %v\n", storageUsage, err)
+		fmt.Fprintf(e.Err, "%skafka-storage: error: %v\n", storageUsages[command], err)
 		return nil, nil, 1
 	}
 	if set.has("help") {
@@ -98,7 +110,7 @@ func storageCall(e *Env, command string, args []string, needs ...string) (*jset,
 	}
 	for _, n := range needs {
 		if !set.has(n) {
-			fmt.Fprintf(e.Err, "%skafka-storage: error: argument --%s/-%s is required\n", storageUsage, n, map[string]string{"config": "c", "cluster-id": "t"}[n])
+			fmt.Fprintf(e.Err, "%skafka-storage: error: argument --%s/-%s is required\n", storageUsages[command], n, map[string]string{"config": "c", "cluster-id": "t"}[n])
 			return nil, nil, 1
 		}
 	}
