@@ -34,6 +34,7 @@ type side struct {
 // pair is Kafka and brokerd, asked the same.
 type pair struct {
 	t            testing.TB
+	node         *harness.Node
 	theirs, ours *side
 }
 
@@ -43,7 +44,7 @@ func newPair(t *testing.T) *pair {
 	ours := maps.Clone(settings)
 	ours["record.validation"] = "full" // Kafka has no other
 	node := harness.Start(t, harness.Options{Properties: ours}).Nodes[0]
-	p := &pair{t: t,
+	p := &pair{t: t, node: node,
 		theirs: &side{name: "Kafka", addr: addr, dir: dir},
 		ours:   &side{name: "brokerd", addr: node.Addr(), dir: node.Dir + "/data"},
 	}

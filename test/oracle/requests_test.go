@@ -12,6 +12,7 @@ import (
 // be used.
 func (p *pair) topic(name string, partitions int32, config ...string) {
 	p.t.Helper()
+	config = append(config[:len(config):len(config)], "retention.ms", "-1") // records here are old
 	p.each(func(s *side) {
 		req := kmsg.NewPtrCreateTopicsRequest()
 		t := kmsg.NewCreateTopicsRequestTopic()
@@ -119,7 +120,7 @@ func fetch(version int16, change func(*side, *kmsg.FetchRequest), wants ...want)
 		req.SessionEpoch = -1
 		for _, w := range wants {
 			n := len(req.Topics)
-			if n == 0 || !same(s, version, &req.Topics[n-1], w.topic) {
+			if n == 0 || !sameTopic(s, version, &req.Topics[n-1], w.topic) {
 				t := kmsg.NewFetchRequestTopic()
 				if version >= 13 {
 					t.TopicID = s.id(w.topic)
@@ -141,7 +142,7 @@ func fetch(version int16, change func(*side, *kmsg.FetchRequest), wants ...want)
 	}
 }
 
-func same(s *side, version int16, t *kmsg.FetchRequestTopic, name string) bool {
+func sameTopic(s *side, version int16, t *kmsg.FetchRequestTopic, name string) bool {
 	if version >= 13 {
 		return t.TopicID == s.id(name)
 	}

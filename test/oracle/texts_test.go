@@ -1,0 +1,189 @@
+//go:build oracle
+
+package oracle
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/brokerd/brokerd/test/harness"
+)
+
+// classes are the Java tools behind our names for them.
+var classes = map[string]string{
+	"kafka-topics":           "org.apache.kafka.tools.TopicCommand",
+	"kafka-configs":          "kafka.admin.ConfigCommand",
+	"kafka-console-producer": "org.apache.kafka.tools.ConsoleProducer",
+	"kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
+	"kafka-storage":          "kafka.tools.StorageTool",
+}
+
+// lineCase is one command line, given to both tools. NAME is a topic of each
+// one's own, DIR a directory, FILE a property file, B the bootstrap server.
+type lineCase struct {
+	line  string
+	stdin string
+	why   string // not empty: they differ, and why
+}
+
+// lines is run in order: later ones see what earlier ones did.
+var lines = []lineCase{
+	{line: "kafka-topics --bootstrap-server B --list"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME --partitions 2 --replication-factor 1"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME --if-not-exists"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME.dot --config retention.ms=1000 --config cleanup.policy=compact"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME_dot"},
+	{line: "kafka-topics --bootstrap-server B --create --topic a/b"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME2 --partitions 0"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME2 --replication-factor 3"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME2 --config retention.ms=soon"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME2 --config no.such=1"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME2 --replica-assignment 1,1"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME2 --replica-assignment 1:1"},
+	{line: "kafka-topics --bootstrap-server B --create --topic NAME2 --replica-assignment 1 --partitions 1"},
+	{line: "kafka-topics --bootstrap-server B --describe --topic NAME"},
+	{line: "kafka-topics --bootstrap-server B --describe --topic NAME.dot"},
+	{line: "kafka-topics --bootstrap-server B --describe --topic absent"},
+	{line: "kafka-topics --bootstrap-server B --describe --topic absent --if-exists"},
+	{line: "kafka-topics --bootstrap-server B --describe --topic NAME --under-replicated-partitions"},
+	{line: "kafka-topics --bootstrap-server B --describe --topic NAME --unavailable-partitions"},
+	{line: "kafka-topics --bootstrap-server B --describe --topic NAME.* --topics-with-overrides"},
+	{line: "kafka-topics --bootstrap-server B --list --topic NAME.*"},
+	{line: "kafka-topics --bootstrap-server B --list --exclude-internal --topic absent"},
+	{line: "kafka-topics --bootstrap-server B --alter --topic NAME --partitions 3"},
+	{line: "kafka-topics --bootstrap-server B --alter --topic NAME --partitions 2"},
+	{line: "kafka-topics --bootstrap-server B --alter --topic absent --partitions 2"},
+	{line: "kafka-topics --bootstrap-server B --alter --topic absent --partitions 2 --if-exists"},
+	{line: "kafka-topics --bootstrap-server B --alter --topic NAME"},
+	{line: "kafka-topics --bootstrap-server B --delete --topic absent"},
+	{line: "kafka-topics --bootstrap-server B --delete --topic absent --if-exists"},
+	{line: "kafka-topics --bootstrap-server B --delete --topic NAME.dot"},
+	{line: "kafka-topics --bootstrap-server B"},
+	{line: "kafka-topics --bootstrap-server B --list --create --topic x"},
+	{line: "kafka-topics --bootstrap-server B --create"},
+	{line: "kafka-topics --list"},
+	{line: "kafka-topics --bootstrap-server B --no-such-option"},
+	{line: "kafka-topics --bootstrap-server B --create --topic x --partitions many"},
+	{line: "kafka-topics --help"},
+
+	{line: "kafka-configs --bootstrap-server B --describe --entity-type topics --entity-name NAME"},
+	{line: "kafka-configs --bootstrap-server B --alter --entity-type topics --entity-name NAME --add-config retention.ms=86400000,segment.ms=70000"},
+	{line: "kafka-configs --bootstrap-server B --describe --entity-type topics --entity-name NAME"},
+	{line: "kafka-configs --bootstrap-server B --alter --entity-type topics --entity-name NAME --delete-config segment.ms"},
+	{line: "kafka-configs --bootstrap-server B --describe --topic NAME"},
+	{line: "kafka-configs --bootstrap-server B --alter --topic NAME --add-config retention.ms=soon"},
+	{line: "kafka-configs --bootstrap-server B --alter --topic NAME --add-config no.such=1"},
+	{line: "kafka-configs --bootstrap-server B --alter --topic NAME --delete-config segment.ms"},
+	{line: "kafka-configs --bootstrap-server B --alter --topic absent --add-config retention.ms=5"},
+	{line: "kafka-configs --bootstrap-server B --describe --topic absent"},
+	{line: "kafka-configs --bootstrap-server B --alter --broker-defaults --add-config log.retention.ms=700000"},
+	{line: "kafka-configs --bootstrap-server B --describe --broker-defaults"},
+	{line: "kafka-configs --bootstrap-server B --describe --entity-type brokers --entity-name 1"},
+	{line: "kafka-configs --bootstrap-server B --alter --broker-defaults --delete-config log.retention.ms"},
+	{line: "kafka-configs --bootstrap-server B --describe"},
+	{line: "kafka-configs --bootstrap-server B --alter --entity-type topics --entity-name NAME"},
+	{line: "kafka-configs --bootstrap-server B --alter --describe --topic NAME"},
+	{line: "kafka-configs --bootstrap-server B --entity-type topics"},
+	{line: "kafka-configs --bootstrap-server B --describe --entity-type nothing"},
+	{line: "kafka-configs --describe --topic NAME"},
+
+	{line: "kafka-console-producer --bootstrap-server B --topic NAME", stdin: "one\ntwo\n\nfour\n"},
+	{line: "kafka-console-producer --bootstrap-server B --topic NAME --property parse.key=true --property key.separator=:", stdin: "k:v\n:empty\nk2:\n"},
+	{line: "kafka-console-producer --bootstrap-server B --topic NAME --property parse.key=true --property key.separator=:", stdin: "nokey\n"},
+	{line: "kafka-console-producer --bootstrap-server B --topic NAME --property parse.headers=true", stdin: "a:1,b:2\twith headers\n"},
+	{line: "kafka-console-producer --bootstrap-server B --topic NAME --property parse.headers=true", stdin: "none\n"},
+	{line: "kafka-console-producer --bootstrap-server B"},
+	{line: "kafka-console-producer --topic NAME", why: "Kafka's words do not say what is missing"},
+	{line: "kafka-console-producer --bootstrap-server B --topic NAME --no-such"},
+
+	{line: "kafka-console-consumer --bootstrap-server B --topic one --from-beginning --max-messages 3", why: "a group needs a coordinator, which this release has not: ours reads without one"},
+	{line: "kafka-console-consumer --bootstrap-server B --topic one --partition 0 --offset 1 --max-messages 1"},
+	{line: "kafka-console-consumer --bootstrap-server B --topic one --partition 0 --offset earliest --max-messages 4 --property print.key=true --property print.offset=true --property print.partition=true --property print.headers=true"},
+	{line: "kafka-console-consumer --bootstrap-server B --topic one --partition 0 --offset 2 --timeout-ms 2000"},
+	{line: "kafka-console-consumer --bootstrap-server B --topic one --partition 0 --offset nowhere"},
+	{line: "kafka-console-consumer --bootstrap-server B --topic one --offset 1"},
+	{line: "kafka-console-consumer --bootstrap-server B --topic one --partition 0 --offset -1"},
+	{line: "kafka-console-consumer --bootstrap-server B"},
+	{line: "kafka-console-consumer --topic one"},
+	{line: "kafka-console-consumer --bootstrap-server B --topic one --include x"},
+
+	{line: "kafka-storage info --config FILE"},
+	{line: "kafka-storage format --config FILE --cluster-id 6foHn9NLQpiMAirIK7EG4A", why: "Kafka prints its bootstrap records first, which ours has not"},
+	{line: "kafka-storage format --config FILE --cluster-id 6foHn9NLQpiMAirIK7EG4A"},
+	{line: "kafka-storage format --config FILE --cluster-id 6foHn9NLQpiMAirIK7EG4A --ignore-formatted"},
+	{line: "kafka-storage info --config FILE"},
+	{line: "kafka-storage format --config FILE"},
+	{line: "kafka-storage format --cluster-id 6foHn9NLQpiMAirIK7EG4A"},
+	{line: "kafka-storage format --config DIR/absent --cluster-id 6foHn9NLQpiMAirIK7EG4A", why: "ours says what to do"},
+	{line: "kafka-storage"},
+	{line: "kafka-storage nonsense"},
+}
+
+// TestTexts gives the same words to Kafka's tools and to ours.
+func TestTexts(t *testing.T) {
+	node := harness.Start(t, harness.Options{Properties: map[string]string{"auto.create.topics.enable": "false"}}).Nodes[0]
+	one := brokerd(t, "", "kafka-topics", "--bootstrap-server", node.Addr(), "--create", "--topic", "one")
+	if one.code != 0 {
+		t.Fatal(one)
+	}
+	brokerd(t, "zero\none\ntwo\nthree\n", "kafka-console-producer", "--bootstrap-server", node.Addr(), "--topic", "one")
+	j := startTools(t)
+	theirs, ours := newWords(t, "xqj", node), newWords(t, "xqo", node)
+	for _, c := range lines {
+		a, b := theirs.of(c.line), ours.of(c.line)
+		x := theirs.clean(j.run(t, classes[a[0]], c.stdin, a[1:]...))
+		y := ours.clean(brokerd(t, c.stdin, b...))
+		if c.why == "" {
+			same(t, c.line, x, y)
+		} else if x.code == y.code && slices.Equal(plain(x.out), plain(y.out)) && firstOf(x.errors) == firstOf(y.errors) {
+			t.Errorf("%s: does not differ any more: %s", c.line, c.why)
+		}
+	}
+}
+
+// words are what the placeholders stand for on one side.
+type words struct{ name, dir, addr string }
+
+func newWords(t *testing.T, name string, node *harness.Node) words {
+	w := words{name, t.TempDir(), node.Addr()}
+	if err := os.WriteFile(w.dir+"/p", fmt.Appendf(nil, "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:1\n"+
+		"listeners=PLAINTEXT://127.0.0.1:2,CONTROLLER://127.0.0.1:1\ncontroller.listener.names=CONTROLLER\nlog.dirs=%s/data\n", w.dir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w words) of(line string) []string {
+	list := strings.Fields(line)
+	for i, s := range list {
+		if s == "B" {
+			s = w.addr
+		}
+		if s == "FILE" {
+			s = w.dir + "/p"
+		}
+		list[i] = strings.ReplaceAll(strings.ReplaceAll(s, "NAME", w.name), "DIR", w.dir)
+	}
+	return list
+}
+
+var (
+	topicID   = regexp.MustCompile(`TopicId: \S+`)
+	directory = regexp.MustCompile(`directory\.id=\S+?([,}])`)
+)
+
+// clean puts the placeholders back, and takes out what each chose by itself.
+func (w words) clean(s said) said {
+	fix := func(text string) string {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, w.dir, "DIR"), w.name, "NAME")
+		text = topicID.ReplaceAllString(text, "TopicId: ID")
+		text = directory.ReplaceAllString(text, "directory.id=ID$1")
+		return text
+	}
+	return said{s.code, fix(s.out), fix(s.errors)}
+}
