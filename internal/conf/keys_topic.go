@@ -51,7 +51,7 @@ var topicTable = []Key{
 		Doc:  "Latest moment after a record was written at which compaction must have looked at it."},
 	{Name: "max.decompressed.message.bytes", Type: Int, Default: "2147483639", check: between(1, maxDecompressed), Topic: true,
 		From: []Link{{Name: "max.decompressed.message.bytes"}},
-		Doc:  "Largest size a batch may reach when it is decompressed; larger ones are refused, which stops decompression bombs."},
+		Doc:  "Largest size a batch may reach when it is decompressed; larger ones are refused, which stops decompression bombs. Unless it is set: ten times max.message.bytes, and 16 MiB at least."},
 	{Name: "max.message.bytes", Type: Int, Default: "1048588", check: atLeast(0), Topic: true,
 		From: []Link{{Name: "message.max.bytes"}},
 		Doc:  "Largest batch, after compression, that the topic takes."},

@@ -248,10 +248,21 @@ func codecOf(c *conf.Topic) (codec record.Codec, level int, keep bool) {
 	return record.None, 0, true
 }
 
-// limits bounds what a batch may become when it is opened.
+// freeBytes is what a batch may always become: an honest one of repetitive text
+// is ten times its size and more.
+const freeBytes = 16 << 20
+
+// limits bounds what a batch may become when it is opened: by what the topic
+// says, else by ten times its largest batch. Kafka's default is no limit, and a
+// batch of 1 MiB may then take 1 GiB.
 func limits(c *conf.Topic) record.Limits {
-	if c.MaxDecompressedBytes > 0 {
-		return record.Limits{MaxBytes: c.MaxDecompressedBytes}
+	if c.MaxDecompressedBytes > 0 && c.MaxDecompressedBytes < noLimit {
+		return record.Limits{MaxBytes: c.MaxDecompressedBytes, MaxRatio: math.MaxInt32}
 	}
-	return record.LimitsFor(int(c.MaxMessageBytes))
+	l := record.LimitsFor(int(c.MaxMessageBytes))
+	l.MaxBytes = max(l.MaxBytes, freeBytes)
+	return l
 }
+
+// noLimit is the default of max.decompressed.message.bytes.
+const noLimit = 2147483639

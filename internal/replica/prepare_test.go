@@ -126,6 +126,30 @@ func TestPrepareCorrectsTimes(t *testing.T) {
 	}
 }
 
+// TestPrepareBoundsBombs: what is opened stays within what the topic says, or
+// within ten times its largest batch, though Kafka's default is no limit.
+func TestPrepareBoundsBombs(t *testing.T) {
+	topic := plainTopic()
+	topic.FullValidation = true
+	now := time.Now().UnixMilli()
+	for _, c := range []struct {
+		allowed int64
+		size    int
+		want    error
+	}{
+		{noLimit, 15 << 20, nil}, {noLimit, 17 << 20, record.ErrTooLarge}, {20 << 20, 17 << 20, nil}, {1 << 20, 2 << 20, record.ErrTooLarge},
+	} {
+		topic.MaxDecompressedBytes = c.allowed
+		b, err := record.Build(record.Spec{Codec: record.Zstd}, record.Record{Timestamp: now, Value: make([]byte, c.size)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := prepare(b, AppendOptions{Zstd: true}, &topic, func() int64 { return now }); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("%d bytes where %d are allowed: %v", c.size, c.allowed, err)
+		}
+	}
+}
+
 func TestPrepareRecompresses(t *testing.T) {
 	topic := plainTopic()
 	for _, name := range []string{"gzip", "snappy", "lz4", "zstd", "uncompressed"} {
