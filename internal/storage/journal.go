@@ -101,9 +101,9 @@ func (j *journal) write(entries []byte) error {
 		j.marks.apply(body)
 		rest = after
 	}
-	live := j.liveBytesLocked()
+	old := j.size > compactAbove && j.size > 2*j.liveBytesLocked()
 	j.mu.Unlock()
-	if j.size > compactAbove && j.size > 2*live {
+	if old {
 		return j.rewriteGated()
 	}
 	return nil

@@ -109,8 +109,14 @@ func (l *Log) Size() int64 { return l.view.Load().bytes }
 // Segments is the number of segments.
 func (l *Log) Segments() int { return len(l.view.Load().segs) }
 
-// SetConfig takes new settings; they hold from the next append on.
-func (l *Log) SetConfig(c Config) { l.config.Store(&c) }
+// SetConfig takes new settings; they hold from the next append on. Who asks for
+// durability gets it for what is there already.
+func (l *Log) SetConfig(c Config) {
+	was := l.config.Swap(&c)
+	if v := l.view.Load(); was.Durability == ISR && c.Durability == Fsync && v.Durable < v.End {
+		l.dir.flusher.mark(l)
+	}
+}
 
 // usable says why the log takes no work, if it does not.
 func (l *Log) usable() error {

@@ -83,12 +83,14 @@ func (d *logDir) checkpoint(logs []*Log, how checkpointMode) error {
 	for _, l := range d.capture(logs, how) {
 		l.files.enter()
 		gated = append(gated, l)
-		if p := l.stillTrue(); p != nil {
+		p := l.stillTrue()
+		if p != nil {
 			p.clean = how == clean
-			ready = append(ready, p)
-		} else {
-			ready = append(ready, nil)
+			if p.clean && p.known(d.journal.get(l.id)) {
+				p = nil // closed as it was opened
+			}
 		}
+		ready = append(ready, p)
 	}
 	var files []smallFile
 	var entries []byte
@@ -183,6 +185,11 @@ func (l *Log) stillTrue() *point {
 	return p
 }
 
+// known tells whether the checkpoint has this clean point already.
+func (p *point) known(m *mark) bool {
+	return m != nil && m.clean && m.start == p.start && m.end == p.end && m.hw == p.hw && m.epoch == p.epoch && m.segment == p.segment
+}
+
 // smallFile is a file to be replaced durably.
 type smallFile struct {
 	path string
@@ -225,14 +232,21 @@ func (l *Log) noteFiles(p *point) {
 	}
 }
 
-// freshlySealed lists sealed segments below the point that the journal does not know.
+// freshlySealed lists sealed segments below the point that the journal does not
+// know as they are. Both lists are by base.
 func (l *Log) freshlySealed(p *point) (out []*segment) {
-	known := l.dir.journal.get(l.id)
+	var known []sealedMark
+	if m := l.dir.journal.get(l.id); m != nil {
+		known = m.sealed
+	}
 	for _, s := range l.view.Load().segs {
 		if s.base >= p.segment {
 			break
 		}
-		if known == nil || !slices.ContainsFunc(known.sealed, func(m sealedMark) bool { return m == s.sealedMark() }) {
+		for len(known) > 0 && known[0].base < s.base {
+			known = known[1:]
+		}
+		if len(known) == 0 || known[0] != s.sealedMark() {
 			out = append(out, s)
 		}
 	}
