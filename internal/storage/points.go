@@ -166,7 +166,7 @@ func (d *logDir) capture(logs []*Log, how checkpointMode) (ready []*Log) {
 	return ready
 }
 
-// stillTrue gives the candidate unless a truncation came between. It runs under the gate.
+// stillTrue gives the candidate unless a truncation or a higher start came between. It runs under the gate.
 func (l *Log) stillTrue() *point {
 	l.writeMu.Lock()
 	defer l.writeMu.Unlock()
@@ -178,10 +178,12 @@ func (l *Log) stillTrue() *point {
 	if l.state.Load() != nil || p.seg == nil && v.Start == 0 {
 		return nil
 	}
+	if p.end < v.Start {
+		return nil // DeleteRecords overtook it: its position would be of another offset. The next one is above
+	}
 	l.candidate = nil
 	p.start = v.Start
 	p.hw = max(min(v.HighWatermark, p.end), v.Start)
-	p.end = max(p.end, v.Start)
 	return p
 }
 
