@@ -71,30 +71,35 @@ func (l *Log) createDir() (fresh bool, metadata vfs.File, err error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, nil, err
 	}
+	ours := false
 	if len(names) > 0 {
 		have, err := readWhole(fsys, file)
 		if err != nil {
 			return false, nil, err
 		}
-		if id, err := parseMetadata(have); err == nil && id == l.id.Topic {
-			return true, nil, nil
-		}
-		if err := l.dir.setAside(*l.name.Load()); err != nil {
-			return false, nil, err
+		id, err := parseMetadata(have)
+		if ours = err == nil && id == l.id.Topic; !ours {
+			if err := l.dir.setAside(*l.name.Load(), step.PartitionID{Topic: id, Index: l.id.Index}); err != nil {
+				return false, nil, err
+			}
 		}
 	}
 	if err := fsys.MkdirAll(l.path()); err != nil {
 		return false, nil, err
 	}
+	// Written again where it is ours already: an attempt that failed behind it
+	// (the disk was full) has closed it without a sync.
 	f, err := fsys.Open(file, vfs.Create)
-	if err != nil {
-		return false, nil, err
-	}
-	if _, err = f.WriteAt(metadataFile(l.id.Topic), 0); err != nil {
+	if err == nil {
+		if _, err = f.WriteAt(metadataFile(l.id.Topic), 0); err == nil {
+			return true, f, nil
+		}
 		_ = f.Close() // the write's error is the cause
-		return false, nil, err
 	}
-	return true, f, nil
+	if !ours { // half of it would be set aside by the next attempt, and the next
+		_, _ = fsys.Remove(file), fsys.Remove(l.path()) // only if it is empty
+	}
+	return false, nil, err
 }
 
 // broken sorts an error of a file operation that changed nothing: a full disk
@@ -107,11 +112,18 @@ func (d *logDir) broken(err error) error {
 	return d.fail(err)
 }
 
-// setAside renames a directory that belongs to nobody we know (D11).
-func (d *logDir) setAside(name string) error {
+// setAside renames a directory that belongs to nobody we know (D11). The
+// checkpoint forgets whose it was first, as in park: a mark that stays would
+// claim the next directory of that name.
+func (d *logDir) setAside(name string, of step.PartitionID) error {
 	topic, index, ok := parseDirName(name)
 	if !ok {
 		return fmt.Errorf("%q is not a partition's directory", name)
+	}
+	if d.journal.get(of) != nil {
+		if err := d.journal.write(appendGone(nil, of)); err != nil {
+			return err
+		}
 	}
 	to := parkedName(topic, index, parkedStray)
 	if err := d.fs.Rename(path.Join(d.path, name), path.Join(d.path, to)); err != nil {
