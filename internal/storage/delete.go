@@ -83,6 +83,9 @@ func (l *Log) renameDir(why string, then func(name string)) error {
 		}
 	}
 	from, to := *l.name.Load(), parkedName(l.topic, l.id.Index, why)
+	if owner, ok := d.ownerOf(from); ok && owner != l.id.Topic {
+		return nil // ours is gone, and another topic has the name
+	}
 	err := d.fs.Rename(path.Join(d.path, from), path.Join(d.path, to))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it never had a file

@@ -155,7 +155,16 @@ func (d *logDir) open() error {
 	}
 	byName := map[string]*mark{}
 	for _, m := range j.all() {
-		byName[dirName(m.topic, m.id.Index)] = m
+		name := dirName(m.topic, m.id.Index)
+		if other := byName[name]; other != nil {
+			if owner, _ := d.ownerOf(name); owner == other.id.Topic {
+				m, other = other, m
+			}
+			d.logger.Warn("two partitions of the checkpoint have one name; the directory says whose it is",
+				"dir", d.path, "name", name, "id", m.id.Topic, "other", other.id.Topic)
+			d.note(other.id, other.topic, 0, false)
+		}
+		byName[name] = m
 	}
 	for _, name := range names {
 		if err := d.find(name, byName); err != nil {
@@ -201,6 +210,15 @@ func (d *logDir) find(name string, marks map[string]*mark) error {
 	}
 	d.note(step.PartitionID{Topic: id, Index: index}, topic, bytes, segments == 0)
 	return nil
+}
+
+// ownerOf is the topic that a directory says it belongs to, if it says so.
+func (d *logDir) ownerOf(name string) (id step.TopicID, ok bool) {
+	p, err := readWhole(d.fs, path.Join(d.path, name, metadataName))
+	if err == nil {
+		id, err = parseMetadata(p)
+	}
+	return id, err == nil
 }
 
 func (d *logDir) note(id step.PartitionID, topic string, bytes int64, clean bool) {
