@@ -280,7 +280,7 @@ func (t *tail) noteHead(b head, interval, hw int64) {
 		t.epochs = assignEpoch(t.epochs, e, b.BaseOffset())
 	}
 	if t.pos == 0 {
-		t.first = b.BaseTimestamp()
+		t.first = b.MaxTimestamp()
 	}
 	if m := b.MaxTimestamp(); m > t.top {
 		t.summary = summary{m, b.LastOffset()}

@@ -62,7 +62,7 @@ type tail struct {
 	pos     int64
 	since   int64 // bytes since the last index entry
 	digest  uint32
-	first   int64 // timestamp of the segment's first batch
+	first   int64 // largest timestamp of the segment's first batch
 	created time.Time
 	jitter  time.Duration
 	times   int   // entries that .timeindex would have

@@ -321,7 +321,7 @@ func (r *recovery) index(h *handle) error {
 	if err != nil {
 		return asCorrupt(err)
 	}
-	t.first = first.BaseTimestamp()
+	t.first = first.MaxTimestamp()
 	fsys := r.l.dir.fs
 	offsets, err := readWhole(fsys, t.seg.path(indexSuffix))
 	if err == nil {

@@ -138,7 +138,7 @@ func (c *cut) firstTime(s *segment) int64 {
 	if err != nil {
 		return noTimestamp
 	}
-	return b.BaseTimestamp()
+	return b.MaxTimestamp()
 }
 
 // run does what was planned.
