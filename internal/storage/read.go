@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"sort"
 	"sync"
 
@@ -48,7 +49,8 @@ func (l *Log) movedOn(v *view, err error) bool {
 		return true // says so
 	}
 	now := l.view.Load()
-	if now.Start != v.Start || len(now.segs) != len(v.segs) || now.End < v.End {
+	// A truncation changes segments too: the log may have grown again since.
+	if now.Start != v.Start || now.End < v.End || !slices.Equal(now.segs, v.segs) {
 		return true
 	}
 	if errors.Is(err, errDamaged) {
