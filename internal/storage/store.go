@@ -200,6 +200,10 @@ func (d *logDir) find(name string, marks map[string]*mark) error {
 		return err
 	}
 	id, err := parseMetadata(p)
+	if newer := (*NewerError)(nil); errors.As(err, &newer) {
+		newer.Path = path.Join(d.path, name, metadataName)
+		return err
+	}
 	if err != nil {
 		d.logger.Warn("directory without a valid partition.metadata is left alone", "dir", d.path, "name", name, "err", err)
 		return nil
@@ -265,6 +269,7 @@ func (s *Store) start() {
 }
 
 // recover opens what the last stop left open, several at a time, biggest first.
+// A file of a newer program ends the start.
 func (s *Store) recover(ctx context.Context) error {
 	var ids []step.PartitionID
 	for id, f := range s.found {
@@ -279,37 +284,45 @@ func (s *Store) recover(ctx context.Context) error {
 		return slices.Compare(a.Topic[:], b.Topic[:])*2 + int(min(max(a.Index-b.Index, -1), 1))
 	})
 	next := make(chan step.PartitionID)
+	var refused atomic.Pointer[NewerError]
 	var wg sync.WaitGroup
 	for range min(s.options.RecoveryParallelism, len(ids)) {
 		wg.Go(func() {
 			for id := range next {
-				s.recoverOne(id)
+				if newer := (*NewerError)(nil); errors.As(s.recoverOne(id), &newer) {
+					refused.Store(newer)
+				}
 			}
 		})
 	}
-	defer wg.Wait()
-	defer close(next)
-	for _, id := range ids {
+	var err error
+	for i := 0; i < len(ids) && err == nil && refused.Load() == nil; i++ {
 		select {
-		case next <- id:
+		case next <- ids[i]:
 		case <-ctx.Done():
-			return fmt.Errorf("recovery interrupted: %w", ctx.Err())
+			err = fmt.Errorf("recovery interrupted: %w", ctx.Err())
 		}
 	}
-	return nil
+	close(next)
+	wg.Wait()
+	if newer := refused.Load(); newer != nil {
+		return newer
+	}
+	return err
 }
 
 // recoverOne brings one log back. What goes wrong stays with the log: whoever
 // asks for it hears of it.
-func (s *Store) recoverOne(id step.PartitionID) {
+func (s *Store) recoverOne(id step.PartitionID) error {
 	f := s.found[id]
 	l, err := s.Log(id, f.topic, defaultConfig)
 	if err != nil {
 		s.damaged.Store(true)
 		s.options.Logger.Error("log not recovered", "topic", f.topic, "partition", id.Index, "dir", f.dir.path, "err", err)
-		return
+		return err
 	}
 	f.dir.keeper.touch(l, l.view.Load())
+	return nil
 }
 
 // defaultConfig serves recovery, which knows no topics; the first Log call of
