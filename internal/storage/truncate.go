@@ -253,7 +253,10 @@ func (c *cut) journal() error {
 	}
 	p := mark{id: l.id, topic: l.topic, epoch: latestEpoch(t.epochs), start: c.start, end: t.end,
 		hw: max(min(m.hw, t.end), c.start), segment: t.end, pos: t.pos, since: t.since, index: t.indexSum, summary: t.summary, digest: t.digest,
-		aborted: int32(len(t.aborted)), producers: len(l.producers.m) > 0}
+		aborted: int32(len(t.aborted))}
+	l.writeMu.Lock() // the keeper expires producers meanwhile
+	p.producers = len(l.producers.m) > 0
+	l.writeMu.Unlock()
 	if t.seg != nil {
 		p.segment = t.seg.base
 	}
