@@ -46,6 +46,9 @@ type Options struct {
 // BootstrapSelf makes this node the only voter of a new cluster, unless its
 // stores remember an older one.
 func (o *Options) BootstrapSelf() error {
+	if err := o.Stores.undoHalfBootstrap(); err != nil {
+		return err
+	}
 	old, err := o.Stores.HasState()
 	if err == nil && !old {
 		o.Bootstrap = []Server{o.server()}

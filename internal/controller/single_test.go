@@ -212,3 +212,27 @@ func TestSingleNode(t *testing.T) {
 		t.Fatalf("%d unclean elections are counted, topic b had one", got)
 	}
 }
+
+// TestKillInTheFirstCreation ends the very first start between the two commits of
+// raft's bootstrap, the term and the list of voters: the next start must finish
+// it. A node with a term and no voters would wait for a leader for ever.
+func TestKillInTheFirstCreation(t *testing.T) {
+	dir := t.TempDir()
+	stores, err := OpenBolt(dir, testLog(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stores.Stable.SetUint64(keyCurrentTerm, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := stores.close(); err != nil {
+		t.Fatal(err)
+	}
+	n := start(t, boltOptions(t, dir))
+	n.Register(registration())
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if _, err := n.WaitActive(ctx); err != nil {
+		t.Fatal(err)
+	}
+}

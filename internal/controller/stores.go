@@ -84,6 +84,35 @@ func (s Stores) HasState() (bool, error) {
 	return raft.HasExistingState(s.Log, s.Stable, s.Snapshots)
 }
 
+// undoHalfBootstrap takes back what a bootstrap left that was killed in its
+// middle: raft commits the term first, 1, and then the entry that names the
+// voters. No election and no leader ever had term 1, so a server with it, without
+// an entry, a snapshot or a vote belongs to no group yet.
+func (s Stores) undoHalfBootstrap() error {
+	term, err := s.Stable.GetUint64(keyCurrentTerm)
+	if err != nil || term != 1 {
+		return nil // "not found" is an error here; HasState tells of others
+	}
+	if vote, err := s.Stable.GetUint64(keyLastVoteTerm); err == nil && vote > 0 {
+		return nil
+	}
+	last, err := s.Log.LastIndex()
+	if err != nil || last > 0 {
+		return err
+	}
+	snapshots, err := s.Snapshots.List()
+	if err != nil || len(snapshots) > 0 {
+		return err
+	}
+	return s.Stable.SetUint64(keyCurrentTerm, 0)
+}
+
+// Raft's own keys in the stable store.
+var (
+	keyCurrentTerm  = []byte("CurrentTerm")
+	keyLastVoteTerm = []byte("LastVoteTerm")
+)
+
 func (s Stores) close() error {
 	if s.Closer == nil {
 		return nil
