@@ -305,16 +305,25 @@ func (b *Broker) registration(mark marker, clean bool) meta.RegisterBroker {
 
 // joined waits until the cluster knows this broker and its partitions are led (I4).
 func (b *Broker) joined(ctx context.Context) error {
-	if _, err := b.control.WaitActive(ctx); err != nil {
-		return err
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	joined := make(chan error, 1)
+	go func() { // ends with this call, at the latest
+		_, err := b.control.WaitActive(ctx)
+		if err == nil {
+			select {
+			case <-b.replicas.Started():
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		joined <- err
+	}()
 	select {
-	case <-b.replicas.Started():
-		return nil
-	case err := <-b.fail:
+	case err := <-joined:
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	case err := <-b.fail: // a part has ended: nobody will let us in
+		return err
 	}
 }
 
@@ -377,10 +386,15 @@ func (b *Broker) Close(ctx context.Context) error {
 	if err := <-drained; err != nil {
 		b.o.Log.Warn("connections were cut", "error", err)
 	}
-	return errors.Join(b.end(), b.leave(epoch), b.unlock())
+	err := b.end()
+	if err == nil {
+		err = b.leave(epoch)
+	}
+	return errors.Join(err, b.unlock())
 }
 
-// leave writes the marker once everything is on disk.
+// leave writes the marker. Only when everything is on disk: the controller
+// believes it (S1).
 func (b *Broker) leave(epoch int64) error {
 	return leaveMarker(b.o.FS, b.metadataDir(), marker{epoch: epoch, boot: b.boot})
 }

@@ -14,10 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/brokerd/brokerd/internal/conf"
+	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/vfs"
 )
 
@@ -160,6 +163,35 @@ func TestLockFileThatCannotBeOpened(t *testing.T) {
 	}
 	if _, err := lockDirs(vfs.NewOS(), []string{dir}); err == nil || strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), "cannot be written") {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// A newer release has raised the feature level, and no snapshot says so yet: the
+// start ends with the reason, and does not wait for ever.
+func TestLevelOfTheFuture(t *testing.T) {
+	dir := t.TempDir()
+	b := start(t, dir, nil)
+	stop(t, b)
+	stores, err := controller.OpenBolt(filepath.Join(dir, "data", "raft"), slog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := stores.Log.LastIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var l raft.Log
+	if err := stores.Log.GetLog(last, &l); err != nil {
+		t.Fatal(err)
+	}
+	l.Index, l.Type, l.Data = last+1, raft.LogCommand, meta.EncodeEntry([]meta.Command{meta.SetFeatureLevel{Level: meta.MaxLevel + 1}})
+	if err := errors.Join(stores.Log.StoreLog(&l), stores.Closer.Close()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := New(ctx, testOptions(t, dir, nil)); !errors.Is(err, meta.ErrTooNew) {
+		t.Fatal(err)
 	}
 }
 

@@ -66,8 +66,13 @@ func TestOneDirectoryFails(t *testing.T) {
 	}
 	c.Close()
 	closing, done := context.WithTimeout(context.Background(), 5*time.Second)
-	_ = b.Close(closing) // it may well say that a directory failed
+	if err := b.Close(closing); err == nil {
+		t.Error("closed without a word of the failed directory")
+	}
 	done()
+	if left, _ := filepath.Glob(filepath.Join(dir, "*", markerFile)); len(left) > 0 {
+		t.Errorf("the stop with a failed directory is called clean: %s", left)
+	}
 
 	b = start(t, dir, disks)
 	defer stop(t, b)
