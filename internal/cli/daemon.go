@@ -27,7 +27,7 @@ func daemonize(e *Env) error {
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	out, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the file for the server's output: %w", err)
 	}

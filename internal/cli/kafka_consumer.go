@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/brokerd/brokerd/pkg/client"
@@ -46,6 +48,7 @@ func kafkaConsumer(e *Env, args []string) int {
 func runConsumer(e *Env, set *jset, spec client.Reading, props client.Properties, print func(*bufio.Writer, *client.Record) error) int {
 	ctx, stop := interruptible()
 	defer stop()
+	signal.Ignore(syscall.SIGPIPE) // a closed stdout is told, as Kafka's tool does
 	opts := []client.Option{client.WithProperties(props), client.Read(spec), client.AutoCreateTopics()}
 	c, ctx, closeClient, err := dialFace(ctx, e, set, opts...)
 	if err != nil {

@@ -25,7 +25,9 @@ type app struct {
 	verbose bool
 	quiet   bool
 	address addressOrigin
-	parsed  bool // the command line was understood
+	// defaults are client settings that --help promises where nobody sets them.
+	defaults client.Properties
+	parsed   bool // the command line was understood
 }
 
 // addressOrigin is where the bootstrap address came from: an error that cannot
@@ -180,6 +182,11 @@ func (a *app) dial(c *cobra.Command, more ...client.Option) (*client.Client, con
 	}
 	if err := p.Set(a.props...); err != nil {
 		return nil, nil, nil, usageErr("give -X key=value", "%v", err)
+	}
+	for name, value := range a.defaults {
+		if p[name] == "" {
+			p[name] = value
+		}
 	}
 	a.chooseBrokers(p)
 	p["bootstrap.servers"] = a.address.addr

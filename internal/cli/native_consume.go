@@ -142,11 +142,7 @@ func (a *app) consume(c *cobra.Command, topics []string, f consumeFlags) error {
 	if a.verbose {
 		a.note("%d records", r.count)
 	}
-	switch {
-	case f.group != "" && errors.Is(err, client.ErrUnsupported):
-		return &cliError{text: fmt.Sprintf("group %q cannot be joined: this broker serves no consumer groups", f.group),
-			hint: "leave --group out: then all partitions are read here, and nothing is committed", code: exitFailed, err: err}
-	case errors.Is(err, client.ErrOffsetOutOfRange):
+	if errors.Is(err, client.ErrOffsetOutOfRange) {
 		return &cliError{text: fmt.Sprintf("offset %s of topic %q is not in the log", f.offset, topics[0]),
 			hint: fmt.Sprintf("`brokerd topics describe %s --replicas` shows where the log ends; --offset earliest and latest are always there", topics[0]), code: exitFailed, err: err}
 	}

@@ -97,18 +97,20 @@ func (a *app) produce(c *cobra.Command, topic string, p produceFlags) error {
 }
 
 // properties are what flags stand for; one that was not given leaves the word
-// to the property file.
+// to the property file, and only then to its default.
 func (p produceFlags) properties(c *cobra.Command, a *app) client.Properties {
 	out := client.Properties{}
-	given := func(flag string) bool { return c.Flags().Changed(flag) }
-	if given("acks") {
-		out["acks"] = p.acks
-	}
-	if given("compression") {
-		out["compression.type"] = p.codec
-	}
-	if given("linger") {
-		out["linger.ms"] = strconv.FormatInt(p.linger.Milliseconds(), 10)
+	a.defaults = client.Properties{}
+	for _, f := range []struct{ flag, property, value string }{
+		{"acks", "acks", p.acks},
+		{"compression", "compression.type", p.codec},
+		{"linger", "linger.ms", strconv.FormatInt(p.linger.Milliseconds(), 10)},
+	} {
+		into := a.defaults
+		if c.Flags().Changed(f.flag) {
+			into = out
+		}
+		into[f.property] = f.value
 	}
 	return out
 }

@@ -21,7 +21,7 @@ type osLock struct {
 // lockFile takes the lock and writes the process id into the file, for those
 // who come too late. The kernel drops the lock when the process ends.
 func lockFile(name string) (*osLock, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (o *OS) Open(name string, mode Mode) (File, error) {
 	case Create:
 		flags = os.O_RDWR | os.O_CREATE
 	}
-	f, err := os.OpenFile(name, flags, 0o644)
+	f, err := os.OpenFile(name, flags, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (o *OS) Open(name string, mode Mode) (File, error) {
 
 func (o *OS) Rename(from, to string) error { return os.Rename(from, to) }
 func (o *OS) Remove(name string) error     { return os.Remove(name) }
-func (o *OS) MkdirAll(dir string) error    { return os.MkdirAll(dir, 0o755) }
+func (o *OS) MkdirAll(dir string) error    { return os.MkdirAll(dir, 0o700) }
 
 func (o *OS) List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)

@@ -71,3 +71,26 @@ func TestAllocateReserves(t *testing.T) {
 		t.Fatalf("%d blocks after Allocate, %d after Truncate", before, after)
 	}
 }
+
+// What a topic holds is nobody else's: directories 0700, files 0600.
+func TestOSModes(t *testing.T) {
+	fs, dir := vfs.NewOS(), t.TempDir()+"/d"
+	if err := fs.MkdirAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	f, err := fs.Open(dir+"/f", vfs.Create)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lock, err := fs.Lock(dir + "/l")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	for name, want := range map[string]os.FileMode{dir: 0o700, dir + "/f": 0o600, dir + "/l": 0o600} {
+		if s, err := os.Stat(name); err != nil || s.Mode().Perm() != want {
+			t.Errorf("%s: mode %v (%v), want %v", name, s.Mode().Perm(), err, want)
+		}
+	}
+}
