@@ -13,7 +13,7 @@ import (
 // broker, 10 ms for one that does not. The best of many is held against it,
 // because the machine has other things to do.
 func TestCallsAreQuick(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || racing {
 		t.Skip("measures processes")
 	}
 	program, err := os.Executable() // TestMain makes it brokerd by that name
