@@ -1,6 +1,10 @@
 package obs
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Kind is what a family of series is to a scraper.
 type Kind prometheus.ValueType
@@ -54,7 +58,7 @@ func (s *Scrape) EmitDistribution(family int, d Distribution, scale float64, qua
 // walk over whatever they are about. f runs on the scraper's goroutine, may run
 // several times at once, and must not wait for long.
 func (r *Registry) Collect(families []Family, f func(*Scrape)) {
-	c := &collector{families: families, f: f}
+	c := &collector{families: slices.Clone(families), f: f} // the list may be another registry's too
 	for i := range c.families {
 		fam := &c.families[i]
 		fam.desc = prometheus.NewDesc(fam.Name, fam.Help, fam.Labels, nil)
