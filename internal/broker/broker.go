@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"path"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -118,10 +119,11 @@ func refuseSeveral(c *conf.Broker) error {
 
 func (b *Broker) start(ctx context.Context) (err error) {
 	c := b.o.Conf
-	if b.locks, err = lockDirs(b.o.FS, c.LogDirs); err != nil {
+	dirs := b.dirs()
+	if b.locks, err = lockDirs(b.o.FS, dirs); err != nil {
 		return err
 	}
-	if b.identity, err = Identify(b.o.FS, Wanted{Dirs: c.LogDirs, ClusterID: c.ClusterID, NodeID: c.NodeID, Format: c.AutoFormat}); err != nil {
+	if b.identity, err = Identify(b.o.FS, Wanted{Dirs: dirs, ClusterID: c.ClusterID, NodeID: c.NodeID, Format: c.AutoFormat}); err != nil {
 		return err
 	}
 	mark, clean, err := takeMarker(b.o.FS, b.metadataDir())
@@ -151,12 +153,28 @@ func (b *Broker) start(ctx context.Context) (err error) {
 	return nil
 }
 
-// metadataDir holds raft's files and the clean-stop marker.
+// metadataDir holds raft's files and the clean-stop marker: one of the log
+// directories, or one of its own.
 func (b *Broker) metadataDir() string {
-	if b.o.Conf.MetadataDir != "" {
-		return b.o.Conf.MetadataDir
+	dir := b.o.Conf.MetadataDir
+	if dir == "" {
+		return b.o.Conf.LogDirs[0]
 	}
-	return b.o.Conf.LogDirs[0]
+	for _, d := range b.o.Conf.LogDirs {
+		if path.Clean(d) == path.Clean(dir) {
+			return d
+		}
+	}
+	return dir
+}
+
+// dirs is every directory of this node.
+func (b *Broker) dirs() []string {
+	dirs, metadata := b.o.Conf.LogDirs, b.metadataDir()
+	if slices.Contains(dirs, metadata) {
+		return dirs
+	}
+	return append(slices.Clone(dirs), metadata)
 }
 
 func (b *Broker) openController(running context.Context) error {

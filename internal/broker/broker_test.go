@@ -166,6 +166,30 @@ func TestLockFileThatCannotBeOpened(t *testing.T) {
 	}
 }
 
+// The metadata may lie on a disk of its own (metadata.log.dir).
+func TestMetadataOnADiskOfItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	apart := map[string]string{"metadata.log.dir": filepath.Join(dir, "metadata") + "/"}
+	b := start(t, dir, apart)
+	c := client(t, b)
+	defer c.Close()
+	if _, err := kadm.NewClient(c).CreateTopic(t.Context(), 1, 1, nil, "t"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(t.Context(), testOptions(t, t.TempDir(), apart)); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a second broker on the metadata directory: %v", err)
+	}
+	stop(t, b)
+	if _, err := os.Stat(filepath.Join(dir, "data", "raft")); err == nil {
+		t.Error("the metadata is beside the logs")
+	}
+	b = start(t, dir, apart)
+	defer stop(t, b)
+	if _, ok := b.catalog.Image().TopicNamed("t"); !ok {
+		t.Error("the topic is lost")
+	}
+}
+
 // A newer release has raised the feature level, and no snapshot says so yet: the
 // start ends with the reason, and does not wait for ever.
 func TestLevelOfTheFuture(t *testing.T) {

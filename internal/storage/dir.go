@@ -90,7 +90,7 @@ func (d *logDir) ask() {
 			d.total.Store(total)
 		}
 	}
-	full := free < max(leastFree, min(mostReserve, d.total.Load()/100))
+	full := short(free, d.total.Load())
 	if d.full.Swap(full) != full {
 		if full {
 			d.logger.Error("log directory is short of space: produce is refused until some is freed", "dir", d.path, "free", free)
@@ -99,6 +99,9 @@ func (d *logDir) ask() {
 		}
 	}
 }
+
+// short says whether so much free space is too little.
+func short(free, total int64) bool { return free < max(leastFree, min(mostReserve, total/100)) }
 
 // DirState is one log directory. Err is set once it has failed.
 type DirState struct {

@@ -1,6 +1,9 @@
 package storage
 
-// Full reports whether produce is refused in a directory for want of space (S8).
+import "github.com/brokerd/brokerd/internal/vfs"
+
+// Full reports whether produce is refused in a directory for want of space, or
+// would be: the metadata may lie in one that holds no logs (S8).
 func (s *Store) Full(dir string) bool {
 	for _, d := range s.dirs {
 		if d.path == dir {
@@ -8,7 +11,15 @@ func (s *Store) Full(dir string) bool {
 			return d.full.Load()
 		}
 	}
-	return false
+	free, err := s.options.FS.Free(dir)
+	if err != nil {
+		return false
+	}
+	total := int64(0)
+	if t, ok := s.options.FS.(vfs.Sizer); ok {
+		total, _ = t.Total(dir) // unknown: the least holds
+	}
+	return short(free, total)
 }
 
 // Intact reports whether recovery found every log of this store whole up to its
