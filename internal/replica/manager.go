@@ -53,8 +53,9 @@ type Manager struct {
 	log      *slog.Logger
 	began    time.Time
 
-	store   *storage.Store // set by Attach, before anybody asks
-	started chan struct{}  // closed once D5 holds and what was on disk is known
+	store   *storage.Store            // set by Attach, before anybody asks
+	missing map[step.PartitionID]bool // set before started is closed: may lie in a failed directory
+	started chan struct{}             // closed once D5 holds and what was on disk is known
 	closed  atomic.Bool
 
 	topics  table

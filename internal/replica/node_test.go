@@ -26,6 +26,7 @@ import (
 type node struct {
 	t       testing.TB
 	fs      vfs.FS
+	dirs    []string // d0 alone, if there are none
 	conf    *conf.Broker
 	catalog *catalog.Store
 	fsm     *catalog.FSM
@@ -71,6 +72,9 @@ func (n *node) register() {
 // boot opens store and manager on what the file system has.
 func (n *node) boot() {
 	n.t.Helper()
+	if n.dirs == nil {
+		n.dirs = []string{"d0"}
+	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	w := wire.NewWriters()
 	n.m = New(Options{
@@ -79,7 +83,7 @@ func (n *node) boot() {
 		Fault: func(f Fault) { n.mu.Lock(); n.faults = append(n.faults, f); n.mu.Unlock() },
 	})
 	store, err := storage.Open(context.Background(), storage.Options{
-		FS: n.fs, Dirs: []string{"d0"}, Flushed: n.m.Flushed, DirFailed: n.m.DirFailed, Logger: log,
+		FS: n.fs, Dirs: n.dirs, Flushed: n.m.Flushed, DirFailed: n.m.DirFailed, Logger: log,
 		MaxOpenFiles: 64, RetentionInterval: time.Hour, CheckpointInterval: time.Hour, ProducerExpiry: time.Hour,
 	})
 	if err != nil {

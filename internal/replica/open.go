@@ -5,6 +5,7 @@ import (
 
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/storage"
 )
 
 // Partition gives partition i of t, opening it at its first use. It answers
@@ -44,6 +45,8 @@ func (m *Manager) openPartition(t *meta.Topic, i int32) (*Partition, error) {
 		return nil, ErrUnknownPartition
 	case !rec.HasReplica(m.self):
 		return nil, ErrNotLeader
+	case m.missing[step.PartitionID{Topic: t.ID, Index: i}]:
+		return nil, storage.ErrDirFailed
 	}
 	h, err := m.host(t.ID, t.Name)
 	if err != nil {

@@ -12,6 +12,9 @@ import (
 // new as anything this broker did before it stopped. Data that the image does
 // not know is renamed, never deleted (D11).
 func (m *Manager) adopt(im *meta.Image) {
+	if m.store.Blind() {
+		m.miss(im)
+	}
 	for _, f := range m.store.Found() {
 		if _, ok := im.Deleted(f.ID.Topic); ok {
 			m.deleteCold(&hosted{id: f.ID.Topic, name: f.Topic}, f.ID.Index) // deleted while we were away
@@ -38,6 +41,30 @@ func (m *Manager) adopt(im *meta.Image) {
 			m.log.Error("log cannot be opened", "topic", t.Name, "partition", f.ID.Index, "err", err)
 		}
 	}
+}
+
+// miss notes the partitions that may lie in a directory which could not be
+// looked into. Nobody knows which of them do, so none is begun anew elsewhere:
+// its records would be gone for all who ask, and two logs be there afterwards.
+func (m *Manager) miss(im *meta.Image) {
+	found := map[step.PartitionID]bool{}
+	for _, f := range m.store.Found() {
+		found[f.ID] = true
+	}
+	m.missing = map[step.PartitionID]bool{}
+	f := Fault{}
+	for t := range im.Topics() {
+		for i := range t.Partitions() {
+			id := step.PartitionID{Topic: t.ID, Index: i}
+			if rec, _ := t.Partition(i); rec.HasReplica(m.self) && !found[id] {
+				m.missing[id] = true
+				f.Partitions = append(f.Partitions, id)
+			}
+		}
+	}
+	m.log.Error("partitions that no working log directory has stay offline until the failed one is back",
+		"partitions", len(f.Partitions))
+	m.report(f)
 }
 
 func (m *Manager) quarantine(id step.PartitionID, topic, dir string) {

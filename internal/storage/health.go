@@ -22,6 +22,10 @@ func (s *Store) Full(dir string) bool {
 	return short(free, total)
 }
 
+// Blind reports whether a directory had failed when the store was opened: what
+// Found does not list may lie there.
+func (s *Store) Blind() bool { return s.blind }
+
 // Intact reports whether recovery found every log of this store whole up to its
 // durable checkpoint, in directories that all work (S2).
 func (s *Store) Intact() bool {

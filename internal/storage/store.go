@@ -70,6 +70,7 @@ type Store struct {
 	files      fdCache
 	background background // short-lived goroutines
 	clean      bool
+	blind      bool        // a directory could not be looked into: see Blind
 	damaged    atomic.Bool // recovery could not bring a log back: see Intact
 
 	mu      sync.Mutex
@@ -121,6 +122,7 @@ func (s *Store) discover() error {
 		}
 		if err != nil {
 			last = d.fail(err)
+			s.blind = true
 			continue
 		}
 		works++
