@@ -103,6 +103,7 @@ var codes = []struct {
 	{storage.ErrCoordinatorEpoch, kerr.TransactionCoordinatorFenced},
 	{storage.ErrTooLarge, kerr.RecordListTooLarge},
 	{storage.ErrDiskFull, kerr.KafkaStorageError},
+	{storage.ErrNoDescriptors, kerr.KafkaStorageError},
 	{storage.ErrDirFailed, kerr.KafkaStorageError},
 	{storage.ErrCorrupt, kerr.KafkaStorageError},
 	{storage.ErrDeleted, kerr.UnknownTopicOrPartition},

@@ -222,7 +222,7 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	})
 	b.logs, err = storage.Open(ctx, storage.Options{
 		FS: b.o.FS, Dirs: c.LogDirs, Flushed: b.replicas.Flushed, DirFailed: b.replicas.DirFailed, Clean: clean,
-		MaxOpenFiles: openFileLimit() / 2, RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
+		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
 		ProducerExpiry: c.ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
 	})
 	if err != nil {

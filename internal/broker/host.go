@@ -19,13 +19,14 @@ func bootID() string {
 	return strings.TrimSpace(string(b))
 }
 
-// openFileLimit is how many descriptors this process may have.
+// openFileLimit is how many segment files may be open: of a quarter of this
+// process's descriptors, at least 256, which the server leaves to files, all but
+// some for the metadata, indexes and directories.
 func openFileLimit() int {
-	var l syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
-		return 1024
-	}
-	return int(min(l.Cur, 1<<20))
+	l := syscall.Rlimit{Cur: 1024}
+	_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) // else what most systems give
+	all := int(min(l.Cur, 1<<20))
+	return max(min(max(all/4, 256), all/2)-64, 16)
 }
 
 // LimitMemory tells the runtime how much memory this process should take: a

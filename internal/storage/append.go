@@ -327,7 +327,7 @@ func (a *appender) flush() error {
 func (l *Log) write(p []byte, pos int64, s *segment) error {
 	h, err := l.store.files.get(s, vfs.Write)
 	if err != nil {
-		return l.dir.fail(fmt.Errorf("open %s: %w", s.path(logSuffix), err))
+		return l.dir.broken(fmt.Errorf("open %s: %w", s.path(logSuffix), err))
 	}
 	defer h.release()
 	_, err = h.WriteAt(p, pos)

@@ -103,11 +103,14 @@ func (l *Log) createDir() (fresh bool, metadata vfs.File, err error) {
 }
 
 // broken sorts an error of a file operation that changed nothing: a full disk
-// passes, anything else ends the directory.
+// and a lack of descriptors pass, anything else ends the directory.
 func (d *logDir) broken(err error) error {
-	if isFull(err) {
+	switch {
+	case isFull(err):
 		d.full.Store(true)
 		return errors.Join(ErrDiskFull, err)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return errors.Join(ErrNoDescriptors, err)
 	}
 	return d.fail(err)
 }

@@ -9,6 +9,30 @@ import (
 	"github.com/brokerd/brokerd/internal/vfs"
 )
 
+// Without a free descriptor an append fails, and only that: the disk is well.
+func TestAppendWithoutDescriptors(t *testing.T) {
+	disk := vfs.NewFault(vfs.NewMem())
+	c := testConfig()
+	l := openLog(t, openStore(t, disk), 0, c)
+	lead(t, l, 1)
+	for range 3 { // at the first segment, and at a roll
+		none := disk.Add(vfs.Rule{Op: vfs.OpOpen, Path: "*.log", Err: syscall.EMFILE})
+		var err error
+		for err == nil {
+			_, err = l.Append(1, batch(t, 1, 500, 1))
+		}
+		if !errors.Is(err, ErrNoDescriptors) || l.usable() != nil {
+			t.Fatal(err, l.usable())
+		}
+		none.Remove()
+		a := mustAppend(t, l, 1, batch(t, 1, 500, 1))
+		if !l.dir.flusher.await(l, a.Next) {
+			t.Fatal("not durable")
+		}
+	}
+	readAll(t, l, 0)
+}
+
 // The disk was full when the first segment was to be made, and had space again
 // later: partition.metadata must be as durable as if nothing had happened.
 func TestFirstAppendAfterAFullDisk(t *testing.T) {
