@@ -37,8 +37,9 @@ func start(t testing.TB, dir string, more map[string]string) *Broker {
 func testOptions(t testing.TB, dir string, more map[string]string) Options {
 	t.Helper()
 	values := map[string]string{
-		"listeners": "PLAINTEXT://127.0.0.1:0", "advertised.listeners": "PLAINTEXT://127.0.0.1:0",
-		"log.dirs": filepath.Join(dir, "data"), "http.address": "127.0.0.1:0",
+		"listeners": "PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0", "controller.listener.names": "CONTROLLER",
+		"advertised.listeners": "PLAINTEXT://127.0.0.1:0",
+		"log.dirs":             filepath.Join(dir, "data"), "http.address": "127.0.0.1:0",
 	}
 	for k, v := range more {
 		values[k] = v
