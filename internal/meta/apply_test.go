@@ -3,6 +3,7 @@ package meta
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/brokerd/brokerd/internal/step"
@@ -254,4 +255,21 @@ func TestUnknownCommands(t *testing.T) {
 	}
 	c.im.features.Metadata = 0
 	c.refused(ErrUnknownCommand, DeleteTopic{tid(1)})
+}
+
+// A directory is called <topic>-<partition>. One that no file system takes would
+// fail in the hands of whoever makes it, and look like a broken disk.
+func TestLongNameWithManyPartitions(t *testing.T) {
+	c := newCluster(t, 1)
+	name := strings.Repeat("n", maxNameLength)
+	many := func(n int) (all [][]int32) {
+		for range n {
+			all = append(all, []int32{1})
+		}
+		return all
+	}
+	c.refused(ErrInvalidPartitions, CreateTopic{ID: step.TopicID{1}, Name: name, Assignments: many(100_001)})
+	c.must(CreateTopic{ID: step.TopicID{1}, Name: name, Assignments: many(99_999)})
+	c.refused(ErrInvalidPartitions, CreatePartitions{ID: step.TopicID{1}, Before: 99_999, Assignments: many(2)})
+	c.must(CreatePartitions{ID: step.TopicID{1}, Before: 99_999, Assignments: many(1)})
 }

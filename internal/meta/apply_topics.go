@@ -24,6 +24,9 @@ func (c CreateTopic) apply(e *Editor) Result {
 	if len(c.Assignments) == 0 {
 		return failf(ErrInvalidPartitions, "%q would have no partition", c.Name)
 	}
+	if !fits(c.Name, len(c.Assignments)) {
+		return failf(ErrInvalidPartitions, "the name has %d characters: too many for the directory of partition %d", len(c.Name), len(c.Assignments)-1)
+	}
 	parts, bad := e.newParts(c.Assignments, c.MinISR)
 	if bad.Err != nil {
 		return bad
@@ -80,6 +83,9 @@ func (c CreatePartitions) apply(e *Editor) Result {
 	}
 	if t.n != c.Before || len(c.Assignments) == 0 || len(c.Assignments) > 1<<30-int(t.n) {
 		return failf(ErrInvalidPartitions, "%q has %d partitions, not %d, and would get %d more", t.Name, t.n, c.Before, len(c.Assignments))
+	}
+	if n := int(t.n) + len(c.Assignments); !fits(t.Name, n) {
+		return failf(ErrInvalidPartitions, "the name has %d characters: too many for the directory of partition %d", len(t.Name), n-1)
 	}
 	parts, bad := e.newParts(c.Assignments, t.minISR)
 	if bad.Err != nil {

@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/brokerd/brokerd/internal/step"
@@ -80,6 +81,15 @@ func CheckName(name string) string {
 		}
 	}
 	return ""
+}
+
+// maxDirName is the longest name of a file that common systems take.
+const maxDirName = 255
+
+// fits says whether the last of n partitions of a topic can have a directory:
+// <topic>-<partition>.
+func fits(name string, n int) bool {
+	return len(name)+1+len(strconv.Itoa(n-1)) <= maxDirName
 }
 
 // folded is the name as metrics see it: a.b and a_b would be one. Names without
