@@ -6,6 +6,7 @@ import (
 
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
 	"github.com/brokerd/brokerd/internal/storage"
 )
 
@@ -52,6 +53,22 @@ func (m *Manager) resolve(im *meta.Image, name string, own map[string]string) *c
 		}
 	}
 	return &t
+}
+
+// ConfigOf is the store's callback: the settings by which retention works on a
+// log that nobody has opened since the start. Not before D5.
+func (m *Manager) ConfigOf(id step.PartitionID) (storage.Config, bool) {
+	select {
+	case <-m.started:
+	default:
+		return storage.Config{}, false
+	}
+	im := m.catalog.Image()
+	t, ok := im.Topic(id.Topic)
+	if !ok {
+		return storage.Config{}, false
+	}
+	return storageConfig(m.topicConf(im, t.Name)), true
 }
 
 // storageConfig is the part of a topic's settings that its logs obey.

@@ -112,6 +112,7 @@ func (m *Manager) Run(ctx context.Context) error {
 			m.adopt(im)
 			begun = true
 			close(m.started)
+			m.warm(im)
 		}
 	}
 }

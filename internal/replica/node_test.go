@@ -85,6 +85,7 @@ func (n *node) boot() {
 	store, err := storage.Open(context.Background(), storage.Options{
 		FS: n.fs, Dirs: n.dirs, Flushed: n.m.Flushed, DirFailed: n.m.DirFailed, Logger: log,
 		MaxOpenFiles: 64, RetentionInterval: time.Hour, CheckpointInterval: time.Hour, ProducerExpiry: time.Hour,
+		ConfigOf: n.m.ConfigOf,
 	})
 	if err != nil {
 		n.t.Fatal(err)

@@ -109,20 +109,6 @@ func (m *Manager) reconcileTopic(im *meta.Image, h *hosted) {
 			}
 		}
 	}
-	m.reconfigureCold(h, storageConfig(c))
-}
-
-// reconfigureCold tells logs that are on disk but not open: retention works on them.
-func (m *Manager) reconfigureCold(h *hosted, c storage.Config) {
-	for _, i := range h.cold() {
-		id := step.PartitionID{Topic: h.id, Index: i}
-		log, err := m.store.Log(id, h.name, c)
-		if err != nil {
-			m.log.Error("log cannot be opened", "topic", h.name, "partition", i, "err", err)
-			continue
-		}
-		log.SetConfig(c)
-	}
 }
 
 // ask notes what is wanted. Only a newer image changes it.

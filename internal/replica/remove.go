@@ -35,10 +35,33 @@ func (m *Manager) adopt(im *meta.Image) {
 			continue
 		}
 		h.mu.Lock()
-		h.onDisk[f.ID.Index] = f.Dir
+		h.onDisk[f.ID.Index] = f.Dir // opened when somebody asks, or retention has work there
 		h.mu.Unlock()
-		if _, err := m.store.Log(f.ID, t.Name, storageConfig(m.topicConf(im, t.Name))); err != nil {
-			m.log.Error("log cannot be opened", "topic", t.Name, "partition", f.ID.Index, "err", err)
+	}
+}
+
+// warmLogs is how many logs are opened without being asked for. Each costs a
+// descriptor and 0.1 ms; the rest of a large broker's stay cold until somebody,
+// or retention, comes for them.
+const warmLogs = 1000
+
+// warm opens some of the logs that were found, once the broker serves: those who
+// watch a broker of the usual size see all of it after a restart.
+func (m *Manager) warm(im *meta.Image) {
+	left := warmLogs
+	for _, h := range m.topics.all() {
+		t, ok := im.Topic(h.id)
+		if !ok {
+			continue // gone meanwhile, and being removed
+		}
+		for _, i := range h.cold() {
+			if left == 0 || m.closed.Load() {
+				return
+			}
+			left--
+			if _, err := m.store.Log(step.PartitionID{Topic: h.id, Index: i}, t.Name, storageConfig(m.topicConf(im, t.Name))); err != nil {
+				m.log.Error("log cannot be opened", "topic", t.Name, "partition", i, "err", err)
+			}
 		}
 	}
 }

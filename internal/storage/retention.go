@@ -66,6 +66,11 @@ func (d *logDir) sweep(now time.Time) {
 		if d.failure() != nil {
 			return
 		}
+		if of := d.store.options.ConfigOf; of != nil { // recovery, which opened it, knew no settings
+			if c, ok := of(l.id); ok {
+				l.SetConfig(c)
+			}
+		}
 		l.expireProducers(now)
 		l.retain(now)
 	}
