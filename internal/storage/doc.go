@@ -34,10 +34,13 @@
 // and nothing is cut (ErrCorrupt).
 //
 // Goroutines: one flusher and one keeper per directory, ended by Store.Close;
-// one short-lived for space ahead of a busy segment. Locks: Log.writeMu (spans
-// the disk write of an append), Log.syncMu, flusher.mu, journal.mu, fdCache.mu,
-// Store.mu: memory only, none held while another is taken. What waits for a sync
-// (truncation, durable small files) holds a gate, which is a channel.
+// short-lived ones for space ahead and for recovery, which their starters join.
+//
+// Locks: Log.writeMu spans the disk write of an append and is the outer one. The
+// others (Log.syncMu, flusher.mu, keeper.mu, journal.mu, fdCache.mu, background.mu,
+// Store.mu) touch memory only and are leaves. What waits for a sync (truncation,
+// small files, the journal) holds a gate, which is a channel: first a log's, then
+// the journal's.
 //
 // Tests: model_test.go compares random operations with a slice, across power
 // cuts, and must notice each mutation of mutate.go; fuzz_test.go feeds every
