@@ -2,6 +2,7 @@ package storage
 
 import (
 	"testing"
+	"time"
 
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/vfs"
@@ -196,5 +197,38 @@ func TestProducersAfterTruncation(t *testing.T) {
 	}
 	if _, err := l.Append(1, build(t, record.Spec{Producer: &record.Producer{ID: 7, Sequence: 2}}, 1, 5, 1)); err != nil {
 		t.Error(err)
+	}
+}
+
+// A process was killed after it rolled: the new segment's name is in the page
+// cache only. Who goes on from there and acknowledges must have it on disk.
+func TestKilledAfterARollThenPowerCut(t *testing.T) {
+	mem := vfs.NewMem()
+	cut := &cutFS{FS: mem, mem: mem, rng: rng(1)}
+	s := openStore(t, cut)
+	l := led(t, s, 0, testConfig())
+	mustAppend(t, l, 1, batch(t, 3, 100, 1))
+	durable(t, l)
+	checkpointed(t, l)
+	c := testConfig()
+	c.Durability = ISR // the checkpoint takes the point of the roll, and syncs nothing
+	l.SetConfig(c)
+	l.writeMu.Lock()
+	err := l.rollLocked(time.Now())
+	l.writeMu.Unlock()
+	if err == nil {
+		err = l.dir.checkpoint([]*Log{l}, inTurn)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut.cutNow(1) // the process is dead, the page cache is not
+	next := openStore(t, mem)
+	l = openLog(t, next, 0, testConfig())
+	mustAppend(t, l, 1, batch(t, 1, 5, 1)) // no Lead: it would sync the directory
+	durable(t, l)
+	next, _ = kill(t, next, mem)
+	if v := openLog(t, next, 0, testConfig()).View(); v.End != 4 {
+		t.Errorf("%+v", v)
 	}
 }

@@ -107,7 +107,7 @@ func (r *recovery) scan(s *segment) (bad bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("size of %s: %w", s.path(logSuffix), err)
 	}
-	if size > r.t.pos || r.m == nil || s.base != r.m.segment {
+	if size > r.t.pos || r.unproven() || s.base != r.m.segment {
 		r.scanned = append(r.scanned, s)
 	}
 	r.bytes += size - r.t.pos
@@ -130,6 +130,11 @@ func (r *recovery) scan(s *segment) (bad bool, err error) {
 	}
 	return true, nil
 }
+
+// unproven says that the checkpoint vouches for no byte of the segment of its
+// point: the file, its directory and partition.metadata may be in the page cache
+// only, left there by a process that was killed.
+func (r *recovery) unproven() bool { return r.m == nil || r.m.pos == 0 }
 
 // readError is trouble of the disk, which is no torn tail.
 type readError struct{ err error }
@@ -347,7 +352,7 @@ func (r *recovery) settle() error {
 			return d.fail(fmt.Errorf("sync %s: %w", s.path(logSuffix), err))
 		}
 	}
-	if r.m == nil {
+	if r.unproven() {
 		if err := syncFile(d.fs, path.Join(r.l.path(), metadataName)); err != nil {
 			return d.fail(err)
 		}
