@@ -390,11 +390,13 @@ func (b *Broker) Addr() string {
 	return ""
 }
 
-// Close ends the broker in order: leaderships go, what was taken up is answered,
+// Close ends the broker in order: what is written is acknowledged, leaderships
+// go, what was taken up is answered,
 // logs are synced and closed, and a marker says that the stop was clean. When
 // ctx ends, connections that still wait are cut; data is safe either way.
 func (b *Broker) Close(ctx context.Context) error {
 	b.http.draining.Store(true)
+	b.finishWrites(ctx)
 	if err := b.control.Leave(ctx); err != nil {
 		b.o.Log.Warn("leaving without the controller's consent", "error", err)
 	}
@@ -410,6 +412,18 @@ func (b *Broker) Close(ctx context.Context) error {
 		err = b.leave(epoch)
 	}
 	return errors.Join(err, b.unlock())
+}
+
+// ackPatience is how long a stop waits for what has been written to become
+// durable and acknowledged; a high watermark may be frozen for much longer.
+const ackPatience = 5 * time.Second
+
+// finishWrites takes no more up and acknowledges what is written, while this
+// broker still leads.
+func (b *Broker) finishWrites(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, ackPatience)
+	defer cancel()
+	b.replicas.Quiesce(ctx)
 }
 
 // leave writes the marker. Only when everything is on disk: the controller

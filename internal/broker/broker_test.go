@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -226,5 +228,51 @@ func TestTwoBrokersOnOneDirectory(t *testing.T) {
 	defer stop(t, b)
 	if _, err := New(t.Context(), testOptions(t, dir, nil)); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Fatalf("a second broker on the directory: %v", err)
+	}
+}
+
+// What a clean stop has written, it acknowledges: a producer that does not retry
+// finds in the log exactly the records that it was told of.
+func TestStopAcknowledgesWhatIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	b := start(t, dir, nil)
+	c := client(t, b, kgo.DisableIdempotentWrite(), kgo.RecordRetries(0), kgo.AllowAutoTopicCreation(), kgo.ProducerLinger(0),
+		kgo.MaxProduceRequestsInflightPerBroker(64), kgo.DefaultProduceTopic("t"))
+	var acked atomic.Int64
+	produce := func() {
+		c.Produce(ctx, &kgo.Record{Value: []byte("x")}, func(_ *kgo.Record, err error) {
+			if err == nil {
+				acked.Add(1)
+			}
+		})
+	}
+	stopped := make(chan struct{})
+	go func() { // ends with the broker
+		defer close(stopped)
+		for b.http.draining.Load() == false || acked.Load() == 0 {
+			produce()
+		}
+		for range 100 {
+			produce()
+		}
+	}()
+	for acked.Load() < 1000 {
+		runtime.Gosched()
+	}
+	stop(t, b)
+	<-stopped
+	c.Close()
+	b = start(t, dir, nil)
+	defer stop(t, b)
+	c = client(t, b)
+	defer c.Close()
+	ends, err := kadm.NewClient(c).ListEndOffsets(ctx, "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end, _ := ends.Lookup("t", 0); end.Offset != acked.Load() {
+		t.Errorf("%d records acknowledged, %d in the log", acked.Load(), end.Offset)
 	}
 }

@@ -117,8 +117,8 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 }
 
-// Shutdown ends every leadership: whoever waits hears NOT_LEADER, and nothing
-// more is accepted. The store may be closed afterwards.
+// Shutdown ends every leadership: whoever still waits hears NOT_LEADER. The
+// store may be closed afterwards.
 func (m *Manager) Shutdown() {
 	m.closed.Store(true)
 	m.eachOpen(func(p *Partition) { p.resign(ErrNotLeader) })
