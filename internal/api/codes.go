@@ -106,6 +106,7 @@ var codes = []struct {
 	{storage.ErrNoDescriptors, kerr.KafkaStorageError},
 	{storage.ErrDirFailed, kerr.KafkaStorageError},
 	{storage.ErrCorrupt, kerr.KafkaStorageError},
+	{storage.ErrNewer, kerr.KafkaStorageError},
 	{storage.ErrDeleted, kerr.UnknownTopicOrPartition},
 	{storage.ErrClosed, kerr.NotLeaderForPartition},
 }

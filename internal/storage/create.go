@@ -66,20 +66,20 @@ func (l *Log) createFile(s *segment) (*handle, error) {
 // there. A directory of that name that is not known to be this partition's is
 // set aside.
 func (l *Log) createDir() (fresh bool, metadata vfs.File, err error) {
-	fsys, file := l.dir.fs, path.Join(l.path(), metadataName)
+	fsys, name := l.dir.fs, *l.name.Load()
+	file := path.Join(l.path(), metadataName)
 	names, err := fsys.List(l.path())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, nil, err
 	}
 	ours := false
 	if len(names) > 0 {
-		have, err := readWhole(fsys, file)
+		id, damage, err := l.dir.owner(name)
 		if err != nil {
 			return false, nil, err
 		}
-		id, err := parseMetadata(have)
-		if ours = err == nil && id == l.id.Topic; !ours {
-			if err := l.dir.setAside(*l.name.Load(), step.PartitionID{Topic: id, Index: l.id.Index}); err != nil {
+		if ours = damage == nil && id == l.id.Topic; !ours {
+			if err := l.dir.setAside(name, step.PartitionID{Topic: id, Index: l.id.Index}); err != nil {
 				return false, nil, err
 			}
 		}
@@ -103,7 +103,8 @@ func (l *Log) createDir() (fresh bool, metadata vfs.File, err error) {
 }
 
 // broken sorts an error of a file operation that changed nothing: a full disk
-// and a lack of descriptors pass, anything else ends the directory.
+// and a lack of descriptors pass, a file of a newer release concerns one log,
+// anything else ends the directory.
 func (d *logDir) broken(err error) error {
 	switch {
 	case isFull(err):
@@ -111,6 +112,8 @@ func (d *logDir) broken(err error) error {
 		return errors.Join(ErrDiskFull, err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return errors.Join(ErrNoDescriptors, err)
+	case errors.Is(err, ErrNewer):
+		return err
 	}
 	return d.fail(err)
 }

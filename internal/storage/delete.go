@@ -31,6 +31,9 @@ func (s *Store) Quarantine(id step.PartitionID) error {
 	case l == nil && !there:
 		return fmt.Errorf("quarantine %s: %w", id, fs.ErrNotExist)
 	case l == nil: // never opened, or it could not be
+		if _, _, err := f.dir.owner(dirName(f.topic, id.Index)); errors.Is(err, ErrNewer) {
+			return fmt.Errorf("quarantine %s: %w", id, err) // the release that wrote it knows what it is
+		}
 		l = newLog(s, f.dir, id, f.topic, dirName(f.topic, id.Index), defaultConfig)
 	}
 	err := l.park(parkedStray, ErrDeleted, func(name string) {

@@ -15,6 +15,7 @@ var (
 	ErrNoDescriptors    = errors.New("too many files and connections are open; raise the limit of open files")
 	ErrDirFailed        = errors.New("log directory has failed")
 	ErrCorrupt          = errors.New("log is corrupt below its durable checkpoint")
+	ErrNewer            = errors.New("a newer release wrote the file")
 	ErrDeleted          = errors.New("log has been deleted")
 	ErrClosed           = errors.New("store is closed")
 )

@@ -73,9 +73,11 @@ type NewerError struct {
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("%s file %s has format version %d, this brokerd reads up to %d: start the newer brokerd that wrote it",
+	return fmt.Sprintf("%s file %s has format version %d, this brokerd reads up to %d: a newer release wrote it; run that one",
 		e.What, e.Path, e.Version, e.Known)
 }
+
+func (e *NewerError) Unwrap() error { return ErrNewer }
 
 // readWhole reads a small file. A missing file is nil without error.
 func readWhole(fsys vfs.FS, path string) ([]byte, error) {

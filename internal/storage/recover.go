@@ -103,23 +103,18 @@ func (r *recovery) list() error {
 // ours tells whether the directory is this partition's. One that is not is left
 // for the first append to set aside, unless the checkpoint wants records from it.
 func (r *recovery) ours() (bool, error) {
-	p, err := readWhole(r.l.dir.fs, path.Join(r.l.path(), metadataName))
+	id, damage, err := r.l.dir.owner(*r.l.name.Load())
 	if err != nil {
-		return false, fmt.Errorf("read %s of %s: %w", metadataName, r.l.path(), err)
-	}
-	id, err := parseMetadata(p)
-	if err == nil && id == r.l.id.Topic {
-		return true, nil
-	}
-	if newer := (*NewerError)(nil); errors.As(err, &newer) {
-		newer.Path = path.Join(r.l.path(), metadataName)
 		return false, err
 	}
-	if err == nil {
-		err = fmt.Errorf("%s names topic %s", metadataName, id)
+	if damage == nil && id == r.l.id.Topic {
+		return true, nil
+	}
+	if damage == nil {
+		damage = fmt.Errorf("%s names topic %s", metadataName, id)
 	}
 	if r.m != nil && r.m.end > r.m.start {
-		return false, corruptf("%s is not of topic %s: %w", r.l.path(), r.l.id.Topic, err)
+		return false, corruptf("%s is not of topic %s: %w", r.l.path(), r.l.id.Topic, damage)
 	}
 	return false, nil
 }
@@ -234,7 +229,7 @@ func (r *recovery) aborted(s *segment, count int) {
 // its epoch.
 func (r *recovery) epochs() error {
 	p, err := readFrame(r.l.dir.fs, path.Join(r.l.path(), epochsName), epochsKind)
-	if newer := (*NewerError)(nil); errors.As(err, &newer) {
+	if errors.Is(err, ErrNewer) {
 		return err
 	}
 	var list []epochStart
@@ -262,7 +257,7 @@ func (r *recovery) producers() error {
 		return nil
 	}
 	p, err := readFrame(r.l.dir.fs, path.Join(r.l.path(), producersName), producersKind)
-	if newer := (*NewerError)(nil); errors.As(err, &newer) {
+	if errors.Is(err, ErrNewer) {
 		return err
 	}
 	if err == nil && p != nil {

@@ -176,7 +176,7 @@ func TestNewerFormatIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(t.Context(), Options{FS: mem, Dirs: []string{"/d"}})
-	want := "checkpoint file /d/brokerd-checkpoint has format version 3, this brokerd reads up to 1: start the newer brokerd that wrote it"
+	want := "checkpoint file /d/brokerd-checkpoint has format version 3, this brokerd reads up to 1: a newer release wrote it; run that one"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}

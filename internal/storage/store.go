@@ -70,8 +70,9 @@ type Store struct {
 	files      fdCache
 	background background // short-lived goroutines
 	clean      bool
-	blind      bool        // a directory could not be looked into: see Blind
-	damaged    atomic.Bool // recovery could not bring a log back: see Intact
+	blind      bool             // a directory could not be looked into: see Blind
+	damaged    atomic.Bool      // recovery could not bring a log back: see Intact
+	refused    map[string]error // directories of a newer release, by name; as they were listed at Open
 
 	mu      sync.Mutex
 	logs    map[step.PartitionID]*Log
@@ -93,7 +94,7 @@ type onDisk struct {
 func Open(ctx context.Context, o Options) (*Store, error) {
 	o.setDefaults()
 	s := &Store{options: o, logs: map[step.PartitionID]*Log{}, opening: map[step.PartitionID]chan struct{}{},
-		found: map[step.PartitionID]onDisk{}, clean: true}
+		found: map[step.PartitionID]onDisk{}, refused: map[string]error{}, clean: true}
 	s.files = fdCache{fs: o.FS, max: o.MaxOpenFiles}
 	if err := s.discover(); err != nil {
 		return nil, err
@@ -197,17 +198,18 @@ func (d *logDir) find(name string, marks map[string]*mark) error {
 		delete(marks, name)
 		return nil
 	}
-	p, err := readWhole(d.fs, path.Join(d.path, name, metadataName))
-	if err != nil {
+	id, damage, err := d.owner(name)
+	switch {
+	case errors.Is(err, ErrNewer):
+		d.refuse(name, err)
+		if !id.IsZero() { // else whose it is stands there in a way that we do not know
+			d.note(step.PartitionID{Topic: id, Index: index}, topic, 0, true)
+		}
+		return nil
+	case err != nil:
 		return err
-	}
-	id, err := parseMetadata(p)
-	if newer := (*NewerError)(nil); errors.As(err, &newer) {
-		newer.Path = path.Join(d.path, name, metadataName)
-		return err
-	}
-	if err != nil {
-		d.logger.Warn("directory without a valid partition.metadata is left alone", "dir", d.path, "name", name, "err", err)
+	case damage != nil:
+		d.logger.Warn("directory without a valid partition.metadata is left alone", "dir", d.path, "name", name, "err", damage)
 		return nil
 	}
 	bytes, segments, err := d.logFiles(name)
@@ -218,13 +220,34 @@ func (d *logDir) find(name string, marks map[string]*mark) error {
 	return nil
 }
 
+// refuse notes a directory that a newer release made. Whoever wants a partition
+// of its name hears of it, in whatever directory it would have begun.
+func (d *logDir) refuse(name string, why error) {
+	d.logger.Error("log is left alone", "dir", d.path, "name", name, "err", why)
+	d.store.refused[name] = why
+	d.store.damaged.Store(true)
+}
+
+// owner is the topic that a directory says it belongs to; damage is why it does
+// not say so. A file of a newer release is an error, with the id if it has one.
+func (d *logDir) owner(name string) (id step.TopicID, damage, err error) {
+	file := path.Join(d.path, name, metadataName)
+	p, err := readWhole(d.fs, file)
+	if err != nil {
+		return id, nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	id, damage = parseMetadata(p)
+	if newer := (*NewerError)(nil); errors.As(damage, &newer) {
+		newer.Path = file
+		return id, nil, newer
+	}
+	return id, damage, nil
+}
+
 // ownerOf is the topic that a directory says it belongs to, if it says so.
 func (d *logDir) ownerOf(name string) (id step.TopicID, ok bool) {
-	p, err := readWhole(d.fs, path.Join(d.path, name, metadataName))
-	if err == nil {
-		id, err = parseMetadata(p)
-	}
-	return id, err == nil
+	id, damage, err := d.owner(name)
+	return id, damage == nil && err == nil
 }
 
 func (d *logDir) note(id step.PartitionID, topic string, bytes int64, clean bool) {
@@ -271,7 +294,6 @@ func (s *Store) start() {
 }
 
 // recover opens what the last stop left open, several at a time, biggest first.
-// A file of a newer program ends the start.
 func (s *Store) recover(ctx context.Context) error {
 	var ids []step.PartitionID
 	for id, f := range s.found {
@@ -286,19 +308,16 @@ func (s *Store) recover(ctx context.Context) error {
 		return slices.Compare(a.Topic[:], b.Topic[:])*2 + int(min(max(a.Index-b.Index, -1), 1))
 	})
 	next := make(chan step.PartitionID)
-	var refused atomic.Pointer[NewerError]
 	var wg sync.WaitGroup
 	for range min(s.options.RecoveryParallelism, len(ids)) {
 		wg.Go(func() {
 			for id := range next {
-				if newer := (*NewerError)(nil); errors.As(s.recoverOne(id), &newer) {
-					refused.Store(newer)
-				}
+				s.recoverOne(id)
 			}
 		})
 	}
 	var err error
-	for i := 0; i < len(ids) && err == nil && refused.Load() == nil; i++ {
+	for i := 0; i < len(ids) && err == nil; i++ {
 		select {
 		case next <- ids[i]:
 		case <-ctx.Done():
@@ -307,24 +326,20 @@ func (s *Store) recover(ctx context.Context) error {
 	}
 	close(next)
 	wg.Wait()
-	if newer := refused.Load(); newer != nil {
-		return newer
-	}
 	return err
 }
 
 // recoverOne brings one log back. What goes wrong stays with the log: whoever
 // asks for it hears of it.
-func (s *Store) recoverOne(id step.PartitionID) error {
+func (s *Store) recoverOne(id step.PartitionID) {
 	f := s.found[id]
 	l, err := s.Log(id, f.topic, defaultConfig)
 	if err != nil {
 		s.damaged.Store(true)
 		s.options.Logger.Error("log not recovered", "topic", f.topic, "partition", id.Index, "dir", f.dir.path, "err", err)
-		return err
+		return
 	}
 	f.dir.keeper.touch(l, l.view.Load())
-	return nil
 }
 
 // defaultConfig serves recovery, which knows no topics; the first Log call of
@@ -392,6 +407,9 @@ func (s *Store) open(d *logDir, id step.PartitionID, topic string, c Config) (*L
 		return nil, err
 	}
 	l := newLog(s, d, id, topic, dirName(topic, id.Index), c)
+	if err := s.refused[*l.name.Load()]; err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	_, there := s.found[id]
 	s.mu.Unlock()
