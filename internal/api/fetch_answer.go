@@ -137,6 +137,7 @@ func (f *fetchCall) partition(e *encoder, p *fetching) {
 	}
 	e.bytesLen(int(p.size))
 	if p.size > 0 {
+		p.p.Sent(p.size)
 		f.frame.B = e.b
 		f.frame.File(&p.read.Range)
 	}

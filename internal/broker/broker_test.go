@@ -133,15 +133,20 @@ func TestHealthAndMetrics(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &h); err != nil || code != 200 || h.Status != "ready" {
 		t.Errorf("/readyz: %d %s %v", code, body, err)
 	}
-	c := client(t, b)
+	c := client(t, b, kgo.AllowAutoTopicCreation())
 	defer c.Close()
 	if err := c.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ProduceSync(t.Context(), &kgo.Record{Topic: "t", Value: []byte("x")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	_, body = get("/metrics")
 	for _, name := range []string{
 		"brokerd_controller_active 1", `brokerd_connections{listener="PLAINTEXT"}`, `brokerd_request_duration_seconds_count{api="ApiVersions"}`,
 		"kafka_controller_kafkacontroller_activecontrollercount 1", "kafka_server_replicamanager_underminisrpartitioncount 0",
+		`kafka_network_requestmetrics_requests_total{request="ApiVersions"} `, `kafka_network_requestmetrics_totaltimems{request="ApiVersions",quantile="0.99"}`,
+		`kafka_server_brokertopicmetrics_messagesin_total{topic="t"} 1`, `kafka_server_brokertopicmetrics_bytesin_total{topic="t"}`,
 	} {
 		if !strings.Contains(body, name) {
 			t.Errorf("%s is not in /metrics:\n%s", name, body)

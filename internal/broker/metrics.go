@@ -49,6 +49,14 @@ func slotOf(key int16) (int, bool) {
 	return 0, false
 }
 
+// keyOf is the inverse of slotOf.
+func keyOf(slot int) int16 {
+	if slot < kafkaKeys {
+		return int16(slot)
+	}
+	return int16(firstOwn + slot - kafkaKeys)
+}
+
 func apiName(key int16) string {
 	switch key {
 	case firstOwn:
@@ -68,6 +76,8 @@ func (b *Broker) registerMetrics() {
 	r.Collect(logFamilies, b.collectLogs)
 	if b.o.Conf.MetricsCompat {
 		r.Collect(kafkaFamilies, b.collectKafka)
+		r.Collect(trafficFamilies, b.collectTraffic)
+		r.Collect(requestFamilies, b.timing.collect)
 	}
 }
 
@@ -271,4 +281,36 @@ func oneIf(ok bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+var trafficFamilies = []obs.Family{
+	{Name: "kafka_server_brokertopicmetrics_messagesin_total", Help: "Records appended, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
+	{Name: "kafka_server_brokertopicmetrics_bytesin_total", Help: "Bytes appended, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
+	{Name: "kafka_server_brokertopicmetrics_bytesout_total", Help: "Bytes sent to consumers, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
+	{Name: "kafka_server_brokertopicmetrics_failedproducerequests_total", Help: "Batches that were refused, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
+}
+
+func (b *Broker) collectTraffic(s *obs.Scrape) {
+	for topic, t := range b.replicas.Traffic() {
+		for i, n := range []int64{t.Records, t.BytesIn, t.BytesOut, t.Refused} {
+			s.Emit(i, float64(n), topic)
+		}
+	}
+}
+
+var requestFamilies = []obs.Family{
+	{Name: "kafka_network_requestmetrics_requests_total", Help: "Requests answered, by API.", Kind: obs.CounterKind, Labels: []string{"request"}},
+	{Name: "kafka_network_requestmetrics_totaltimems", Help: "Time from a complete request to its answer, in ms.", Kind: obs.GaugeKind, Labels: []string{"request"}},
+}
+
+func (t *timing) collect(s *obs.Scrape) {
+	for at, h := range t.byKey {
+		if h == nil {
+			continue
+		}
+		name := apiName(keyOf(at))
+		d := h.Read()
+		s.Emit(0, float64(d.Count), name)
+		s.EmitDistribution(1, d, 1000, []float64{0.5, 0.75, 0.95, 0.99, 0.999}, name)
+	}
 }

@@ -19,7 +19,7 @@ var logKeys = []Key{
 	{Name: "log.cleaner.delete.retention.ms", Type: Long, Default: "86400000", check: atLeast(0), Scope: Cluster,
 		Doc: "delete.retention.ms of topics that do not set it."},
 	{Name: "log.cleaner.enable", Type: Boolean, Default: "true", Status: Accepted,
-		Doc: "Accepted; compacted topics are always cleaned."},
+		Doc: "Accepted; there is no log cleaner yet."},
 	{Name: "log.cleaner.io.buffer.load.factor", Type: Double, Default: "0.9", Scope: Cluster, Status: Accepted,
 		Doc: "Accepted; the cleaner's map sizes itself."},
 	{Name: "log.cleaner.io.buffer.size", Type: Int, Default: "524288", check: atLeast(0), Scope: Cluster, Status: Accepted,

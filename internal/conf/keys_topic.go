@@ -4,7 +4,7 @@ package conf
 var topicTable = []Key{
 	{Name: "cleanup.policy", Type: List, Default: "delete", check: listOf("compact", "delete"), Topic: true,
 		From: []Link{{Name: "log.cleanup.policy"}},
-		Doc:  "What happens to old segments: delete drops them by age and size, compact keeps the last record of each key, both do both, an empty list keeps everything for ever."},
+		Doc:  "What happens to old segments: delete drops them by age and size, compact keeps the last record of each key, both do both, an empty list keeps everything for ever. Compaction itself is not there yet: a compacted topic keeps every record until it is."},
 	{Name: "compression.gzip.level", Type: Int, Default: "-1", check: gzipLevel, Topic: true,
 		From: []Link{{Name: "compression.gzip.level"}},
 		Doc:  "Level used when the broker compresses with gzip itself; -1 leaves it to the codec."},

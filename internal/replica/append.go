@@ -30,6 +30,7 @@ func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting 
 	if err != nil {
 		return p.refuse(t, err)
 	}
+	size := int64(len(b)) // b may be gone after release
 	a, err := p.log.Append(st.epoch, b)
 	if release != nil {
 		release()
@@ -38,6 +39,10 @@ func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting 
 		return p.refuse(t, p.failed(err))
 	}
 	t.Base, t.AppendTime, t.Start = a.Base, a.AppendTime, a.Start
+	if !a.Duplicate {
+		p.traffic.records.Add(a.Next - a.Base)
+		p.traffic.bytesIn.Add(size)
+	}
 	return p.appended(st, a, opt.Acks, t)
 }
 
@@ -46,6 +51,7 @@ func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting 
 // from it a bad batch from a log that was emptied.
 func (p *Partition) refuse(t *Ticket, err error) (waiting bool) {
 	t.Err = err
+	p.traffic.refused.Add(1)
 	for _, is := range refusals {
 		if errors.Is(err, is) {
 			t.Start = p.log.View().Start

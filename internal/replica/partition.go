@@ -29,6 +29,8 @@ type Partition struct {
 	faulty    atomic.Bool // the controller has been told that the data is bad
 	unsettled atomic.Bool // it could not take its role, for a reason that may pass
 
+	traffic traffic
+
 	// state is what the append and read paths look at without a lock.
 	state atomic.Pointer[state]
 
