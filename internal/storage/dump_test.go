@@ -104,7 +104,7 @@ func TestDumpSeesDamage(t *testing.T) {
 	if err := mem.Flip("/d/orders-0/"+epochsName, 7, 2); err != nil {
 		t.Fatal(err)
 	}
-	want := "leader epochs file /d/orders-0/leader-epochs has format version 3, this brokerd reads up to 1: a newer release wrote it that wrote it"
+	want := "leader epochs file /d/orders-0/leader-epochs has format version 3, this brokerd reads up to 1: a newer release wrote it; run that one"
 	if err := Dump(&out, "/d/orders-0/"+epochsName, DumpOptions{FS: mem}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("newer version: %v", err)
 	}
