@@ -6,18 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"path"
 	"slices"
-	"strconv"
 	"sync"
-	"time"
 
-	"github.com/brokerd/brokerd/internal/api"
 	"github.com/brokerd/brokerd/internal/catalog"
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/controller"
-	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/obs"
 	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/server"
@@ -61,13 +56,6 @@ type Broker struct {
 	parts sync.WaitGroup
 	fail  chan error // room for one: the first part that ended by itself
 	ready chan struct{}
-}
-
-// Bound is a listener as it was bound.
-type Bound struct {
-	conf.Listener          // as configured
-	Addr          net.Addr // as bound: the port is known
-	Advertised    string   // host:port that clients are told; "" for a controller listener
 }
 
 // New starts a broker and returns when it serves. On an error everything that
@@ -233,95 +221,6 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	return nil
 }
 
-// listen binds every listener. Nothing is accepted yet.
-func (b *Broker) listen(ctx context.Context) error {
-	c := b.o.Conf
-	dispatcher := api.New(api.Deps{
-		Catalog: b.catalog, Controller: b.control, Conf: c, Replicas: b.replicas, Log: b.o.Log,
-	})
-	b.timing = newTiming(b.o.Metrics, dispatcher.Keys())
-	b.server = server.New(server.Options{
-		Network: b.o.Network, Dispatcher: dispatcher, Logger: b.o.Log, OnPanic: b.o.OnPanic, Observe: b.timing.observe,
-		RequestMaxBytes: c.RequestMaxBytes, QueuedMaxRequestBytes: queuedBytes(c.QueuedMaxRequestBytes),
-		MaxIdle: c.ConnectionsMaxIdle, MaxConnections: c.MaxConnections, MaxConnectionsPerIP: c.MaxConnectionsPerIP,
-	})
-	ports := map[string]int{} // of port 0: the twin of an address gets the same one
-	for _, l := range c.Listeners {
-		want := l
-		if want.Port == 0 {
-			want.Port = ports[l.Name]
-		}
-		addr, err := b.server.Listen(ctx, server.Listener{Name: l.Name, Addr: hostPort(want.Host, want.Port), Reserved: c.IsController(l.Name)})
-		if err != nil && l.Optional {
-			b.o.Log.Debug("optional listener is not there", "listener", l.Name, "error", err)
-			continue
-		}
-		if err != nil {
-			return &BindError{Listener: l.Name, Addr: hostPort(l.Host, l.Port), Err: err}
-		}
-		if tcp, ok := addr.(*net.TCPAddr); ok {
-			ports[l.Name] = tcp.Port
-		}
-		b.bound = append(b.bound, Bound{Listener: l, Addr: addr, Advertised: b.advertised(l.Name, ports[l.Name])})
-	}
-	b.http = newHTTP(b)
-	if err := b.http.listen(ctx, b.o.Network, c); err != nil {
-		return err
-	}
-	b.registerMetrics()
-	return nil
-}
-
-// BindError says that an address could not be bound.
-type BindError struct {
-	Listener, Addr string
-	Err            error
-}
-
-func (e *BindError) Error() string { return e.Err.Error() }
-func (e *BindError) Unwrap() error { return e.Err }
-
-// advertised is what clients of a listener are told, "" where there are none.
-func (b *Broker) advertised(listener string, port int) string {
-	for _, a := range b.o.Conf.Advertised {
-		if a.Name == listener && !b.o.Conf.IsController(listener) {
-			if a.Port != 0 {
-				port = a.Port
-			}
-			return hostPort(a.Host, port)
-		}
-	}
-	return ""
-}
-
-// registration is what the controller is told of this broker.
-func (b *Broker) registration(mark marker, clean bool) meta.RegisterBroker {
-	r := meta.RegisterBroker{
-		Rack: b.o.Conf.Rack, BootID: b.boot, Voter: true, Intact: b.logs.Intact(),
-		DefaultISR: b.o.Conf.Durability == "isr",
-	}
-	if clean {
-		r.CleanEpoch = mark.epoch
-	}
-	for _, dir := range b.o.Conf.LogDirs {
-		r.Dirs = append(r.Dirs, b.identity.Directories[dir])
-	}
-	seen := map[string]bool{}
-	for _, l := range b.bound {
-		if l.Advertised == "" || seen[l.Name] {
-			continue
-		}
-		seen[l.Name] = true
-		host, port, err := net.SplitHostPort(l.Advertised)
-		if err != nil {
-			continue // made by hostPort: cannot be
-		}
-		n, _ := strconv.Atoi(port) // made by hostPort from an int
-		r.Endpoints = append(r.Endpoints, meta.Endpoint{Listener: l.Name, Host: host, Port: int32(n), Protocol: protocolNumber(l.Protocol)})
-	}
-	return r
-}
-
 // joined waits until the cluster knows this broker and its partitions are led (I4).
 func (b *Broker) joined(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -388,93 +287,4 @@ func (b *Broker) Addr() string {
 		}
 	}
 	return ""
-}
-
-// Close ends the broker in order: what is written is acknowledged, leaderships
-// go, what was taken up is answered,
-// logs are synced and closed, and a marker says that the stop was clean. When
-// ctx ends, connections that still wait are cut; data is safe either way.
-func (b *Broker) Close(ctx context.Context) error {
-	b.http.draining.Store(true)
-	b.finishWrites(ctx)
-	if err := b.control.Leave(ctx); err != nil {
-		b.o.Log.Warn("leaving without the controller's consent", "error", err)
-	}
-	epoch, _ := b.control.Registered()
-	drained := make(chan error, 1)
-	go func() { drained <- b.server.Shutdown(ctx) }() // joined below
-	b.replicas.Shutdown()                             // who waits hears of it, so that the server can drain
-	if err := <-drained; err != nil {
-		b.o.Log.Warn("connections were cut", "error", err)
-	}
-	err := b.end()
-	if err == nil {
-		err = b.leave(epoch)
-	}
-	return errors.Join(err, b.unlock())
-}
-
-// ackPatience is how long a stop waits for what has been written to become
-// durable and acknowledged; a high watermark may be frozen for much longer.
-const ackPatience = 5 * time.Second
-
-// finishWrites takes no more up and acknowledges what is written, while this
-// broker still leads.
-func (b *Broker) finishWrites(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, ackPatience)
-	defer cancel()
-	b.replicas.Quiesce(ctx)
-}
-
-// leave writes the marker. Only when everything is on disk: the controller
-// believes it (S1).
-func (b *Broker) leave(epoch int64) error {
-	return leaveMarker(b.o.FS, b.metadataDir(), marker{epoch: epoch, boot: b.boot})
-}
-
-// end stops the parts and closes what is on disk.
-func (b *Broker) end() error {
-	b.stop()
-	b.http.close()
-	b.parts.Wait()
-	return errors.Join(b.logs.Close(), b.control.Close())
-}
-
-func (b *Broker) unlock() error {
-	var errs []error
-	for _, l := range b.locks {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// abandon undoes a start that has failed. It leaves no marker: nothing was
-// served, and the next start may as well look twice.
-func (b *Broker) abandon() {
-	if b.stop != nil {
-		b.stop()
-	}
-	if b.http != nil {
-		b.http.close()
-	}
-	if b.server != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		_ = b.server.Shutdown(ctx) // nothing has been accepted
-		cancel()
-	}
-	b.parts.Wait()
-	if b.logs != nil {
-		_ = b.logs.Close() // the first error is what counts
-	}
-	if b.control != nil {
-		_ = b.control.Close()
-	}
-	_ = b.unlock()
-}
-
-func hostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
-
-// protocolNumber is Kafka's number of a security protocol.
-func protocolNumber(name string) int16 {
-	return map[string]int16{"PLAINTEXT": 0, "SSL": 1, "SASL_PLAINTEXT": 2, "SASL_SSL": 3}[name]
 }
