@@ -7,9 +7,9 @@ import (
 )
 
 // Close ends the broker in order: what is written is acknowledged, leaderships
-// go, what was taken up is answered,
-// logs are synced and closed, and a marker says that the stop was clean. When
-// ctx ends, connections that still wait are cut; data is safe either way.
+// go, what was taken up is answered, logs are synced and closed, and a marker
+// says that the stop was clean. When ctx ends, connections that still wait are
+// cut; data is safe either way.
 func (b *Broker) Close(ctx context.Context) error {
 	b.http.draining.Store(true)
 	b.finishWrites(ctx)
