@@ -6,6 +6,7 @@ import (
 
 	"github.com/brokerd/brokerd/internal/auth"
 	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
 	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -76,10 +77,13 @@ func (v view) partitionReplicas(t *meta.Topic, i int32) wire.DescribeReplicasRes
 	o.Leader, o.LeaderEpoch = rec.Leader, rec.LeaderEpoch
 	if rec.Leader != v.d.Conf.NodeID {
 		o.ErrorCode = kerr.NotLeaderForPartition.Code
+		if err := v.d.Replicas.LostTo(step.PartitionID{Topic: t.ID, Index: i}); rec.Leader < 0 && err != nil {
+			o.ErrorCode = dataCode(err) // who looks for a leader finds none: this says why
+		}
 		return o
 	}
 	err := v.describeReplicas(t, &rec, &o)
-	o.ErrorCode = code(err)
+	o.ErrorCode = dataCode(err)
 	return o
 }
 

@@ -110,21 +110,25 @@ func TestRecordsSurviveARestart(t *testing.T) {
 	}
 }
 
+// get asks the HTTP port.
+func get(t testing.TB, b *Broker, path string) (int, string) {
+	t.Helper()
+	resp, err := http.Get("http://" + b.HTTPAddr() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
 func TestHealthAndMetrics(t *testing.T) {
 	b := start(t, t.TempDir(), nil)
 	defer stop(t, b)
-	get := func(path string) (int, string) {
-		resp, err := http.Get("http://" + b.HTTPAddr() + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(body)
-	}
+	get := func(path string) (int, string) { return get(t, b, path) }
 	if code, body := get("/healthz"); code != 200 {
 		t.Errorf("/healthz: %d %s", code, body)
 	}

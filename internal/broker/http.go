@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -148,11 +149,27 @@ func (h *httpServer) ready(w http.ResponseWriter, _ *http.Request) {
 			}
 		}
 	}
+	reasons = append(reasons, h.lost()...)
 	if len(reasons) > 0 {
 		respond(w, http.StatusServiceUnavailable, health{"not ready", reasons})
 		return
 	}
 	respond(w, http.StatusOK, health{Status: "ready"})
+}
+
+// lostReasons is how many offline partitions an answer names one by one.
+const lostReasons = 20
+
+// lost says which partitions cannot be served though their directories work.
+func (h *httpServer) lost() (reasons []string) {
+	lost := h.b.replicas.Lost()
+	for i, l := range lost {
+		if i == lostReasons {
+			return append(reasons, fmt.Sprintf("%d more partitions are offline; the log names them", len(lost)-i))
+		}
+		reasons = append(reasons, fmt.Sprintf("partition %s-%d is offline: %v", l.Topic, l.ID.Index, l.Err))
+	}
+	return reasons
 }
 
 func respond(w http.ResponseWriter, code int, v any) {

@@ -168,7 +168,7 @@ var kafkaFamilies = []obs.Family{
 	{Name: "kafka_server_replicamanager_leadercount", Help: "Partitions that this broker leads.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_replicamanager_underreplicatedpartitions", Help: "Led partitions with a replica out of sync.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_replicamanager_underminisrpartitioncount", Help: "Led partitions below min.insync.replicas.", Kind: obs.GaugeKind},
-	{Name: "kafka_server_replicamanager_offlinereplicacount", Help: "Replicas here in failed log directories.", Kind: obs.GaugeKind},
+	{Name: "kafka_server_replicamanager_offlinereplicacount", Help: "Replicas here that cannot be served: in failed log directories, or of a log that is bad or of a newer release.", Kind: obs.GaugeKind},
 	{Name: "kafka_log_logmanager_offlinelogdirectorycount", Help: "Failed log directories.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_socket_server_metrics_connection_count", Help: "Open connections.", Kind: obs.GaugeKind, Labels: []string{"listener"}},
 	{Name: "kafka_log_log_size", Help: "Bytes of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
@@ -197,7 +197,7 @@ func (b *Broker) collectKafka(s *obs.Scrape) {
 	}
 	for i, v := range []float64{
 		oneIf(b.control.Active()), float64(c.topics), float64(c.partitions), float64(c.leaderless), float64(c.fenced), float64(c.active),
-		float64(c.here), float64(c.led), float64(c.underReplicated), float64(c.underMinISR), float64(c.offline(failed)), float64(failed),
+		float64(c.here), float64(c.led), float64(c.underReplicated), float64(c.underMinISR), float64(c.offline(failed) + len(b.replicas.Lost())), float64(failed),
 	} {
 		s.Emit(i, v)
 	}

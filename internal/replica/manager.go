@@ -60,6 +60,7 @@ type Manager struct {
 
 	topics  table
 	configs configs
+	lost    lost
 	parked  atomic.Int64 // fetches that wait now
 }
 

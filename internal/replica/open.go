@@ -48,6 +48,9 @@ func (m *Manager) openPartition(t *meta.Topic, i int32) (*Partition, error) {
 	case m.missing[step.PartitionID{Topic: t.ID, Index: i}]:
 		return nil, storage.ErrDirFailed
 	}
+	if err := m.LostTo(step.PartitionID{Topic: t.ID, Index: i}); err != nil {
+		return nil, err // the next start looks again
+	}
 	h, err := m.host(t.ID, t.Name)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -26,7 +25,6 @@ type Partition struct {
 	openErr error
 	left    chan struct{} // closed once the files are given up
 
-	faulty    atomic.Bool // the controller has been told that the data is bad
 	unsettled atomic.Bool // it could not take its role, for a reason that may pass
 
 	traffic traffic
@@ -167,13 +165,9 @@ func (w *woken) tell(h *wire.Handoff) {
 	}
 }
 
-// failed looks at an error of the log on its way out: bad data below the durable
-// checkpoint is told to the controller, once (S4). The files stay as they are.
+// failed looks at an error of the log on its way out: one that takes the log out
+// of service for good is told to the controller, once.
 func (p *Partition) failed(err error) error {
-	if errors.Is(err, storage.ErrCorrupt) && p.faulty.CompareAndSwap(false, true) {
-		p.m.log.Error("partition is corrupt below what was acknowledged: nothing is cut, it needs another replica or an operator",
-			"topic", p.topic, "partition", p.id.Index, "err", err)
-		p.m.report(Fault{Corrupt: true, Partitions: []step.PartitionID{p.id}})
-	}
+	p.m.lose(p.id, p.topic, err)
 	return err
 }

@@ -38,6 +38,7 @@ func (m *Manager) adopt(im *meta.Image) {
 		h.onDisk[f.ID.Index] = f.Dir // opened when somebody asks, or retention has work there
 		h.mu.Unlock()
 	}
+	m.loseUnopened(im)
 }
 
 // warmLogs is how many logs are opened without being asked for. Each costs a
@@ -59,7 +60,11 @@ func (m *Manager) warm(im *meta.Image) {
 				return
 			}
 			left--
-			if _, err := m.store.Log(step.PartitionID{Topic: h.id, Index: i}, t.Name, storageConfig(m.topicConf(im, t.Name))); err != nil {
+			id := step.PartitionID{Topic: h.id, Index: i}
+			if m.LostTo(id) != nil {
+				continue
+			}
+			if _, err := m.store.Log(id, t.Name, storageConfig(m.topicConf(im, t.Name))); err != nil && !m.lose(id, t.Name, err) {
 				m.log.Error("log cannot be opened", "topic", t.Name, "partition", i, "err", err)
 			}
 		}

@@ -74,11 +74,12 @@ type Store struct {
 	damaged    atomic.Bool      // recovery could not bring a log back: see Intact
 	refused    map[string]error // directories of a newer release, by name; as they were listed at Open
 
-	mu      sync.Mutex
-	logs    map[step.PartitionID]*Log
-	opening map[step.PartitionID]chan struct{}
-	found   map[step.PartitionID]onDisk
-	closed  bool
+	mu       sync.Mutex
+	logs     map[step.PartitionID]*Log
+	opening  map[step.PartitionID]chan struct{}
+	found    map[step.PartitionID]onDisk
+	unopened []Unopened
+	closed   bool
 }
 
 // onDisk is a partition as a directory was listed at Open.
@@ -202,6 +203,7 @@ func (d *logDir) find(name string, marks map[string]*mark) error {
 	switch {
 	case errors.Is(err, ErrNewer):
 		d.refuse(name, err)
+		d.store.unopened = append(d.store.unopened, Unopened{step.PartitionID{Topic: id, Index: index}, topic, err})
 		if !id.IsZero() { // else whose it is stands there in a way that we do not know
 			d.note(step.PartitionID{Topic: id, Index: index}, topic, 0, true)
 		}
@@ -336,6 +338,9 @@ func (s *Store) recoverOne(id step.PartitionID) {
 	l, err := s.Log(id, f.topic, defaultConfig)
 	if err != nil {
 		s.damaged.Store(true)
+		s.mu.Lock()
+		s.unopened = append(s.unopened, Unopened{id, f.topic, err})
+		s.mu.Unlock()
 		s.options.Logger.Error("log not recovered", "topic", f.topic, "partition", id.Index, "dir", f.dir.path, "err", err)
 		return
 	}
@@ -451,6 +456,21 @@ func (s *Store) Found() []Stored {
 		return slices.Compare([]byte(dirName(a.Topic, a.ID.Index)), []byte(dirName(b.Topic, b.ID.Index)))
 	})
 	return out
+}
+
+// Unopened is a log that Open found and could not bring back. The topic's id is
+// zero where only the directory's name tells whose it is.
+type Unopened struct {
+	ID    step.PartitionID
+	Topic string
+	Err   error
+}
+
+// Unopened lists the logs that Open could not bring back.
+func (s *Store) Unopened() []Unopened {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.unopened)
 }
 
 // Close flushes everything, writes indexes, producer states and checkpoints,

@@ -1,0 +1,98 @@
+package replica
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/storage"
+)
+
+// lost is the partitions whose logs cannot be served until a restart: bad below
+// what was acknowledged (S4), or of a newer release. Those of failed directories
+// are not in it. It holds at most one entry per partition of this broker.
+type lost struct {
+	mu   sync.Mutex
+	byID map[step.PartitionID]Lost
+}
+
+// Lost is a partition that this broker cannot serve, though its directory works.
+type Lost struct {
+	ID    step.PartitionID
+	Topic string
+	Err   error
+}
+
+// lose notes a partition whose log is out of service for good, and tells the
+// operator and the controller once. Of any other error it says false.
+func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
+	corrupt := errors.Is(err, storage.ErrCorrupt)
+	if !corrupt && !errors.Is(err, storage.ErrNewer) {
+		return false
+	}
+	m.lost.mu.Lock()
+	_, known := m.lost.byID[id]
+	if !known {
+		if m.lost.byID == nil {
+			m.lost.byID = map[step.PartitionID]Lost{}
+		}
+		m.lost.byID[id] = Lost{id, topic, err}
+	}
+	m.lost.mu.Unlock()
+	if !known {
+		text := "partition is offline: its log is left as it is"
+		if corrupt {
+			text = "partition is corrupt below what was acknowledged: nothing is cut, it needs another replica or an operator"
+		}
+		m.log.Error(text, "topic", topic, "partition", id.Index, "err", err)
+		m.report(Fault{Corrupt: corrupt, Partitions: []step.PartitionID{id}})
+	}
+	return true
+}
+
+// loseUnopened takes in what the store could not bring back at its start.
+func (m *Manager) loseUnopened(im *meta.Image) {
+	for _, u := range m.store.Unopened() {
+		t, ok := im.TopicNamed(u.Topic)
+		if !ok || !u.ID.Topic.IsZero() && u.ID.Topic != t.ID {
+			continue // of a topic that is gone
+		}
+		id := step.PartitionID{Topic: t.ID, Index: u.ID.Index}
+		if rec, ok := t.Partition(id.Index); ok && rec.HasReplica(m.self) {
+			m.lose(id, t.Name, u.Err)
+		}
+	}
+}
+
+// LostTo is why a partition is lost, nil if it is not.
+func (m *Manager) LostTo(id step.PartitionID) error {
+	m.lost.mu.Lock()
+	defer m.lost.mu.Unlock()
+	return m.lost.byID[id].Err
+}
+
+// Lost lists the partitions of this broker that it cannot serve until a restart,
+// though their directories work, by name.
+func (m *Manager) Lost() []Lost {
+	im := m.catalog.Image()
+	m.lost.mu.Lock()
+	out := make([]Lost, 0, len(m.lost.byID))
+	for id, l := range m.lost.byID {
+		if t, ok := im.Topic(id.Topic); ok {
+			if rec, ok := t.Partition(id.Index); ok && rec.HasReplica(m.self) {
+				out = append(out, l)
+			}
+		}
+	}
+	m.lost.mu.Unlock()
+	slices.SortFunc(out, func(a, b Lost) int {
+		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
+			return c
+		}
+		return int(a.ID.Index - b.ID.Index)
+	})
+	return out
+}
