@@ -129,17 +129,14 @@ func strayWord(root *cobra.Command, args []string) error {
 	if err != nil || c.Runnable() || c == root || slices.Contains(rest, "-h") || slices.Contains(rest, "--help") {
 		return nil // what Find has to say cobra says itself
 	}
-	for _, word := range rest {
-		if strings.HasPrefix(word, "-") {
-			return nil // what follows may be the flag's value
-		}
-		hint := "see: " + c.CommandPath() + " --help"
-		if like := c.SuggestionsFor(word); len(like) > 0 {
-			hint = "did you mean: " + c.CommandPath() + " " + strings.Join(like, " or ")
-		}
-		return usageErr(hint, "unknown command %q for %q", word, c.CommandPath())
+	if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
+		return nil // what follows a flag may be its value
 	}
-	return nil
+	hint := "see: " + c.CommandPath() + " --help"
+	if like := c.SuggestionsFor(rest[0]); len(like) > 0 {
+		hint = "did you mean: " + c.CommandPath() + " " + strings.Join(like, " or ")
+	}
+	return usageErr(hint, "unknown command %q for %q", rest[0], c.CommandPath())
 }
 
 func (a *app) checkOutput() error {
