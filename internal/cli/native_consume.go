@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -125,9 +126,16 @@ func (a *app) consume(c *cobra.Command, topics []string, f consumeFlags) error {
 	if err = a.topicsExist(look, cl.Admin(), topics); err == nil {
 		err = a.partitionsExist(look, cl.Admin(), topics[0], f.partitions)
 	}
+	var described []client.TopicDescription
+	if err == nil {
+		described, err = cl.Admin().DescribeTopics(look, topics...)
+	}
 	cancel()
 	if err != nil {
 		return err
+	}
+	if text := leaderless(described, f.partitions); text != "" {
+		a.warn(text)
 	}
 	r := &reading{out: a.e.Out, print: print, max: f.max, idle: f.idle, onError: func(err error) error { return a.survive(err) }}
 	err = r.run(ctx, cl)
@@ -167,6 +175,28 @@ func (a *app) partitionsExist(ctx context.Context, admin *client.Admin, topic st
 		}
 	}
 	return nil
+}
+
+// leaderless says which of the partitions that are to be read nobody serves: a
+// consumer waits for their leader and tells nothing. "" if all are led.
+func leaderless(topics []client.TopicDescription, only []int32) string {
+	var names []string
+	for _, t := range topics {
+		for _, p := range t.Partitions {
+			if p.Leader < 0 && (len(only) == 0 || slices.Contains(only, p.Partition)) {
+				names = append(names, fmt.Sprintf("%s-%d", t.Name, p.Partition))
+			}
+		}
+	}
+	const shown = 5
+	if len(names) == 0 {
+		return ""
+	}
+	list := strings.Join(names[:min(shown, len(names))], ", ")
+	if more := len(names) - shown; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return "no leader serves " + list + ": nothing comes from there until one does; /readyz and the log of the brokers that hold it say why"
 }
 
 // survive lets a consumer go on over what passes by itself.
