@@ -91,6 +91,9 @@ A directory stands for all such files in it. Texts are those of Kafka's DumpLogS
 	f.BoolVar(&o.SanityOnly, "sanity", false, "check the indexes by themselves only")
 	f.Int64Var(&o.MaxBytes, "max-bytes", 0, "stop a .log after so many bytes (0: never)")
 	c.RunE = func(_ *cobra.Command, files []string) error {
+		if a.json() {
+			return usageErr("leave -o json out; `brokerd consume -o json` gives records as JSON", "dump-log prints text only, as Kafka's tool does")
+		}
 		var errs []error
 		for _, file := range files {
 			errs = append(errs, storage.Dump(a.e.Out, file, o))

@@ -292,7 +292,10 @@ func (a *app) stopCommand() *cobra.Command {
 	var o stopOptions
 	c := &cobra.Command{Use: "stop", Short: "Stop a server of this machine, and wait until it has ended", Args: cobra.NoArgs,
 		Example: "  brokerd stop\n  brokerd stop --data-dir ./data",
-		RunE:    func(*cobra.Command, []string) error { return stopServers(a.e, o) }}
+		RunE: func(*cobra.Command, []string) error {
+			o.json = a.json()
+			return stopServers(a.e, o)
+		}}
 	c.Flags().StringVar(&o.dataDir, "data-dir", "", "the server that keeps its data in `DIR`")
 	c.Flags().Int32Var(&o.node, "node-id", -1, "the server with this node id")
 	c.Flags().BoolVar(&o.all, "all", false, "every server of this user")

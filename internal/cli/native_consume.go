@@ -25,7 +25,8 @@ func (a *app) consumeCommand() *cobra.Command {
 	fl.BoolVar(&f.beginning, "from-beginning", false, "start with the oldest record (a group: where it has no offset yet)")
 	fl.Int64VarP(&f.max, "max-messages", "n", -1, "end after so many records")
 	fl.DurationVar(&f.idle, "idle", 0, "end when nothing comes for so long")
-	fl.Int32SliceVarP(&f.partitions, "partition", "p", nil, "only these partitions (one topic, no group)")
+	fl.Int32SliceVarP(&f.partitions, "partition", "p", nil, "only partitions `N[,N]` (one topic, no group)")
+	fl.Lookup("partition").DefValue = "" // else the help shows the library's empty list
 	fl.StringVar(&f.offset, "offset", "", "with --partition: a number, earliest or latest")
 	fl.StringVarP(&f.group, "group", "g", "", "read as a member of this group, and commit")
 	fl.BoolVar(&f.committed, "read-committed", false, "leave records of unfinished and aborted transactions out")

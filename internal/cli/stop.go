@@ -53,6 +53,14 @@ type stopOptions struct {
 	node    int32 // -1: any
 	dataDir string
 	timeout time.Duration
+	json    bool
+}
+
+// stopped is one server that has ended, in JSON.
+type stopped struct {
+	Node     int32    `json:"node"`
+	Pid      int      `json:"pid"`
+	DataDirs []string `json:"dataDirs"`
 }
 
 func stopServers(e *Env, o stopOptions) error {
@@ -83,6 +91,12 @@ func stopServers(e *Env, o stopOptions) error {
 	for _, r := range list {
 		if !r.waitEnd(time.Until(deadline)) {
 			return &cliError{text: fmt.Sprintf("pid %d (node %d) has not ended within %s", r.Pid, r.Node, o.timeout), hint: "it may be handing over its partitions; a second `brokerd stop` ends it at once", code: exitTimeout}
+		}
+		if o.json {
+			if err := printLine(e.Out, stopped{r.Node, r.Pid, r.DataDirs}); err != nil {
+				return err
+			}
+			continue
 		}
 		fmt.Fprintf(e.Err, "stopped node %d (pid %d)\n", r.Node, r.Pid)
 	}
