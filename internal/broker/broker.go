@@ -114,7 +114,7 @@ func (b *Broker) start(ctx context.Context) (err error) {
 	if b.identity, err = Identify(b.o.FS, Wanted{Dirs: dirs, ClusterID: c.ClusterID, NodeID: c.NodeID, Format: c.AutoFormat}); err != nil {
 		return err
 	}
-	mark, clean, err := takeMarker(b.o.FS, b.metadataDir())
+	mark, clean, err := takeMarker(b.o.FS, b.metadataDir(), b.o.Log)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -120,10 +122,10 @@ func TestMarkerIsTakenOnce(t *testing.T) {
 	if err := leaveMarker(f, "/a", want); err != nil {
 		t.Fatal(err)
 	}
-	if got, clean, err := takeMarker(f, "/a"); got != want || !clean || err != nil {
+	if got, clean, err := takeMarker(f, "/a", slog.New(slog.DiscardHandler)); got != want || !clean || err != nil {
 		t.Fatalf("%v, %v, %v", got, clean, err)
 	}
-	if _, clean, err := takeMarker(f, "/a"); clean || err != nil {
+	if _, clean, err := takeMarker(f, "/a", slog.New(slog.DiscardHandler)); clean || err != nil {
 		t.Fatalf("taken twice: %v, %v", clean, err)
 	}
 }
@@ -138,6 +140,28 @@ func TestDamagedMarkerIsNone(t *testing.T) {
 		}
 		if _, err := decodeMarker(good[:i]); err == nil {
 			t.Errorf("cut at %d: decoded", i)
+		}
+	}
+}
+
+// A marker that says nothing to us counts for nothing, and the operator hears
+// of it once. That there is none is nothing to tell.
+func TestUnreadableMarkerIsSaid(t *testing.T) {
+	newer := marker{epoch: 7, boot: "boot"}.encode()
+	newer[5] = markerVersion + 1
+	for content, want := range map[string]string{"junk": "not a clean-stop marker", string(newer): "a newer release wrote it", "": "not a clean-stop marker"} {
+		f := vfs.NewMem()
+		if err := errors.Join(f.MkdirAll("/a"), writeFile(f, "/a", markerFile, []byte(content))); err != nil {
+			t.Fatal(err)
+		}
+		var said bytes.Buffer
+		for range 2 { // it is gone after the first time
+			if _, clean, err := takeMarker(f, "/a", slog.New(slog.NewTextHandler(&said, nil))); clean || err != nil {
+				t.Errorf("%q: clean %v, %v", content, clean, err)
+			}
+		}
+		if text := said.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, want) || !strings.Contains(text, "/a/"+markerFile) {
+			t.Errorf("%q: %s", content, text)
 		}
 	}
 }

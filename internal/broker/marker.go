@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"log/slog"
 	"path"
 
 	"github.com/brokerd/brokerd/internal/vfs"
@@ -45,7 +46,7 @@ func decodeMarker(b []byte) (marker, error) {
 		return marker{}, errors.New("not a clean-stop marker")
 	}
 	if v := binary.BigEndian.Uint16(b[4:]); v != markerVersion {
-		return marker{}, fmt.Errorf("clean-stop marker has version %d, this release knows %d: run the newer one", v, markerVersion)
+		return marker{}, fmt.Errorf("clean-stop marker has version %d, this release knows %d: a newer release wrote it", v, markerVersion)
 	}
 	n := int64(binary.BigEndian.Uint32(b[6:]))
 	if n < 8 || int64(len(b)) != head+n+tail {
@@ -59,8 +60,8 @@ func decodeMarker(b []byte) (marker, error) {
 }
 
 // takeMarker reads the marker and removes it, durably, before anything is
-// written. No marker, or a damaged one: the stop was not clean.
-func takeMarker(f vfs.FS, dir string) (m marker, clean bool, err error) {
+// written. No marker, or one that cannot be read: the stop was not clean.
+func takeMarker(f vfs.FS, dir string, log *slog.Logger) (m marker, clean bool, err error) {
 	name := path.Join(dir, markerFile)
 	content, err := readFile(f, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,6 +73,9 @@ func takeMarker(f vfs.FS, dir string) (m marker, clean bool, err error) {
 	m, damage := decodeMarker(content)
 	if err := errors.Join(f.Remove(name), f.SyncDir(dir)); err != nil {
 		return marker{}, false, fmt.Errorf("remove clean-stop marker: %w", err)
+	}
+	if damage != nil {
+		log.Warn("the last stop is taken for an unclean one: its marker cannot be read", "file", name, "err", damage)
 	}
 	return m, damage == nil, nil
 }
