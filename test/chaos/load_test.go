@@ -75,6 +75,7 @@ func (l *load) produce(ctx context.Context, bootstrap string, kind int, name str
 	c, err := kgo.NewClient(append(kinds[kind].opts,
 		kgo.SeedBrokers(bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(topic),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(inFlight), kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }),
+		kgo.AlwaysRetryEOF(), // a kill right after a connection's first request is no sign of SASL
 		kgo.MetadataMinAge(10*time.Millisecond), kgo.DialTimeout(time.Second))...)
 	if err != nil {
 		l.t.Error(err)
