@@ -29,19 +29,20 @@ func kafkaServerStop(e *Env, args []string) int {
 		fmt.Fprintln(e.Err, err)
 		return 1
 	}
+	list = slices.DeleteFunc(list, func(r runFile) bool {
+		if node != "" {
+			return strconv.Itoa(int(r.Node)) != node
+		}
+		return role != "" && strings.Join(r.Roles, ",") != role && !slices.Contains(r.Roles, role)
+	})
 	if len(list) == 0 {
 		fmt.Fprintln(e.Out, "No kafka server to stop")
 		return 1
 	}
 	for _, r := range list {
-		switch {
-		case node != "" && strconv.Itoa(int(r.Node)) != node:
-		case node == "" && role != "" && strings.Join(r.Roles, ",") != role && !slices.Contains(r.Roles, role):
-		default:
-			if err := syscall.Kill(r.Pid, syscall.SIGTERM); err != nil && err != syscall.ESRCH {
-				fmt.Fprintf(e.Err, "stop pid %d: %v\n", r.Pid, err)
-				return 1
-			}
+		if err := syscall.Kill(r.Pid, syscall.SIGTERM); err != nil && err != syscall.ESRCH {
+			fmt.Fprintf(e.Err, "stop pid %d: %v\n", r.Pid, err)
+			return 1
 		}
 	}
 	return 0
