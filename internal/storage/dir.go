@@ -1,8 +1,11 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"path"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +21,10 @@ type logDir struct {
 	journal *journal
 	flusher *flusher
 	keeper  *keeper
+
+	// suspect: the process before saw a sync fail and left brokerd-failed. What it
+	// wrote may be in the page cache, look clean, and not be on the disk.
+	suspect bool
 
 	failed atomic.Pointer[dirError]
 	full   atomic.Bool  // short of space: appends are refused (S8)
@@ -51,10 +58,45 @@ func (d *logDir) fail(err error) error {
 	}
 	d.logger.Error("log directory has failed and is offline until a restart; check the disk, then restart the broker",
 		"dir", d.path, "err", err)
+	d.leaveNote()
 	if tell := d.store.options.DirFailed; tell != nil {
 		d.store.background.run(func() { tell(d.path, err) })
 	}
 	return e
+}
+
+// leaveNote tells the process after this one that syncs failed. It need not be on
+// the disk: when the power goes, so does the page cache that it warns of.
+func (d *logDir) leaveNote() {
+	f, err := d.fs.Open(path.Join(d.path, failedName), vfs.Create)
+	if err != nil {
+		d.logger.Warn("the failure is not noted on the disk; restart the machine, not only the broker", "dir", d.path, "err", err)
+		return
+	}
+	_ = f.Close() // it is empty
+}
+
+// noted looks for the note of the process before.
+func (d *logDir) noted() (bool, error) {
+	f, err := d.fs.Open(path.Join(d.path, failedName), vfs.Read)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	d.logger.Warn("a sync failed before the last stop: all that the checkpoint does not vouch for is written again", "dir", d.path)
+	return true, f.Close()
+}
+
+// clearNote ends the suspicion: every log was written again, and synced.
+func (d *logDir) clearNote() {
+	if err := d.fs.Remove(path.Join(d.path, failedName)); err != nil {
+		d.logger.Warn("note of a failed sync stays; the next start writes all again", "dir", d.path, "err", err)
+	}
+	if err := d.fs.SyncDir(d.path); err != nil {
+		_ = d.fail(fmt.Errorf("sync %s: %w", d.path, err)) // every log hears of it by itself
+	}
 }
 
 // Free space is asked for at most once a second, and only by who appends (S8).

@@ -31,7 +31,9 @@
 //
 // Recovery trusts the log below the checkpoint and scans what is above: a bad
 // batch there is a torn tail and is cut; anything missing below is corruption
-// and nothing is cut (ErrCorrupt).
+// and nothing is cut (ErrCorrupt). It syncs what it keeps, and what a killed
+// process may have left in the page cache only; after a sync that failed it
+// writes it again first, because the kernel takes those pages for clean.
 //
 // Goroutines: one flusher and one keeper per directory, ended by Store.Close;
 // short-lived ones for space ahead and for recovery, which their starters join.

@@ -28,7 +28,8 @@ type journal struct {
 // compactAbove is the size below which a checkpoint log is never written anew.
 const compactAbove = 1 << 20
 
-func openJournal(fs vfs.FS, dir string, logger *slog.Logger) (*journal, error) {
+// anew: the file is written again, because what it says may not be on the disk.
+func openJournal(fs vfs.FS, dir string, anew bool, logger *slog.Logger) (*journal, error) {
 	j := &journal{fs: fs, dir: dir, gate: newGate()}
 	p, err := readWhole(fs, j.path())
 	if err != nil {
@@ -44,7 +45,7 @@ func openJournal(fs vfs.FS, dir string, logger *slog.Logger) (*journal, error) {
 		ms, good = marks{}, 0
 	}
 	j.marks = ms
-	if good == len(p) && good > 0 {
+	if good == len(p) && good > 0 && !anew {
 		if j.f, err = fs.Open(j.path(), vfs.Write); err != nil {
 			return nil, fmt.Errorf("open checkpoint of %s: %w", dir, err)
 		}

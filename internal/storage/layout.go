@@ -10,7 +10,7 @@ import (
 
 // Names of the files of a partition's directory. The first six are Kafka's.
 //
-//	<log.dir>/brokerd-checkpoint
+//	<log.dir>/brokerd-checkpoint brokerd-failed
 //	<log.dir>/<topic>-<partition>/partition.metadata
 //	                              00000000000000000000.log .index .timeindex .txnindex
 //	                              leader-epochs producer-state
@@ -25,6 +25,7 @@ const (
 	epochsName     = "leader-epochs"
 	producersName  = "producer-state"
 	checkpointName = "brokerd-checkpoint"
+	failedName     = "brokerd-failed"
 	tempSuffix     = ".tmp"
 
 	parkedDelete = "delete" // directories on their way out

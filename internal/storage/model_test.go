@@ -105,6 +105,7 @@ type model struct {
 	s       *Store
 	dirs    []string
 	logs    []*modelLog
+	killed  bool // only the process died: the page cache is as it was
 	strict  bool // nothing may be lost by the coming reopen
 	crashes int
 	topics  int
@@ -250,7 +251,7 @@ func (m *model) open(cutAfter int) {
 		}
 		m.note("power cut in recovery at %s %s", m.cut.op, m.cut.name)
 		m.cover.hit("crash-in-recovery")
-		m.strict = false
+		m.strict, m.killed = false, false
 		m.powerOff()
 	}
 }
@@ -406,9 +407,10 @@ func (m *model) powerOff() {
 	if w := m.cut.where(); w == "roll" || w == "checkpoint" {
 		m.cover.hit("crash-in-" + w)
 	}
-	if !m.strict { // else only the process died: the page cache is as it was
+	if !m.killed {
 		m.disk = m.cut.after
 	}
+	m.killed = false
 }
 
 // crash takes the power away now and starts again, now and then with a cut in
@@ -420,7 +422,7 @@ func (m *model) crash() {
 	keep := m.keep()
 	m.strict = false
 	if m.rng.IntN(4) == 0 && !m.cut.isDead() && m.usable() {
-		keep, m.strict = 1, true // only the process died
+		keep, m.strict, m.killed = 1, true, true
 		m.cover.hit("kill")
 	}
 	m.note("crash keep %v", keep)
@@ -456,6 +458,9 @@ func (m *model) cutIfDead() {
 	} else if !m.usable() {
 		m.note("directory failed")
 		m.cut.cutNow(m.keep())
+		if m.killed = m.rng.IntN(2) == 0; m.killed { // the operator restarts the process, not the machine
+			m.cover.hit("restart-after-sync-error")
+		}
 		m.powerOff()
 		m.reopen()
 	}

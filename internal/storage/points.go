@@ -175,7 +175,7 @@ func (l *Log) stillTrue() *point {
 	if p == nil || p.truncates != l.truncates || p.end > v.Durable && !mutations.checkpointAhead {
 		return nil
 	}
-	if l.state.Load() != nil || p.seg == nil && v.Start == 0 {
+	if l.state.Load() != nil || p.seg == nil && v.Start == 0 && l.dir.journal.get(l.id) == nil {
 		return nil
 	}
 	if p.end < v.Start {

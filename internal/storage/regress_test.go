@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"errors"
+	"syscall"
 	"testing"
 	"time"
 
@@ -230,5 +232,40 @@ func TestKilledAfterARollThenPowerCut(t *testing.T) {
 	next, _ = kill(t, next, mem)
 	if v := openLog(t, next, 0, testConfig()).View(); v.End != 4 {
 		t.Errorf("%+v", v)
+	}
+}
+
+// After a sync that failed the kernel takes the pages for clean: a restart of the
+// process alone reads them, and its syncs succeed and bring nothing to the disk.
+// What is kept is written again, before more is acknowledged behind it.
+func TestRestartAfterAFailedSync(t *testing.T) {
+	mem := vfs.NewMem()
+	fault := vfs.NewFault(mem)
+	s := openStore(t, fault)
+	l := led(t, s, 0, testConfig())
+	mustAppend(t, l, 1, batch(t, 1, 5, 1))
+	durable(t, l)
+	fault.Add(vfs.Rule{Op: vfs.OpSync, Path: "*.log", Times: 1, Err: syscall.EIO})
+	mustAppend(t, l, 1, batch(t, 2, 5, 1))
+	if l.dir.flusher.await(l, 3) {
+		t.Fatal("the sync failed")
+	}
+	if err := s.Close(); !errors.Is(err, syscall.EIO) {
+		t.Fatal(err)
+	}
+	s = openStore(t, mem) // the same page cache
+	l = openLog(t, s, 0, testConfig())
+	if v := l.View(); v.End != 3 || v.Durable != 3 {
+		t.Fatalf("%+v", v)
+	}
+	mustAppend(t, l, 1, batch(t, 4, 5, 1))
+	durable(t, l)
+	s, mem = kill(t, s, mem)
+	l = openLog(t, s, 0, testConfig())
+	if v := l.View(); v.End != 7 || len(readAll(t, l, 0)) != 3 {
+		t.Errorf("%+v", v)
+	}
+	if f, err := mem.Open("/d/"+failedName, vfs.Read); err == nil {
+		t.Error("the note of the failure stays", f.Close())
 	}
 }

@@ -107,15 +107,21 @@ func (r *recovery) scan(s *segment) (bad bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("size of %s: %w", s.path(logSuffix), err)
 	}
-	if size > r.t.pos || r.unproven() || s.base != r.m.segment {
+	if size > r.t.pos || !r.restful() || s.base != r.m.segment {
 		r.scanned = append(r.scanned, s)
 	}
-	r.bytes += size - r.t.pos
+	from := r.t.pos
+	r.bytes += size - from
 	window := windows.Get().(*[windowBytes]byte)
 	defer windows.Put(window)
 	cause := r.batches(h, size, window[:])
 	if err := (*readError)(nil); errors.As(cause, &err) {
 		return false, fmt.Errorf("read %s: %w", s.path(logSuffix), err)
+	}
+	if r.l.dir.suspect {
+		if err := writeAgain(h, from, r.t.pos, window[:]); err != nil {
+			return false, fmt.Errorf("write %s again: %w", s.path(logSuffix), err)
+		}
 	}
 	if cause == nil {
 		if r.m != nil && r.m.clean {
@@ -135,6 +141,27 @@ func (r *recovery) scan(s *segment) (bad bool, err error) {
 // point: the file, its directory and partition.metadata may be in the page cache
 // only, left there by a process that was killed.
 func (r *recovery) unproven() bool { return r.m == nil || r.m.pos == 0 }
+
+// restful says that the log was closed, and all of it synced. Of any other log a
+// killed process may have left writes, a cut or renames in the page cache only:
+// they are synced even where nothing is above the point.
+func (r *recovery) restful() bool { return !r.unproven() && r.m.clean && !r.l.dir.suspect }
+
+// writeAgain makes [from, to) of a file dirty, so that the next sync brings it to
+// the disk: after a sync that failed the kernel takes the pages for clean.
+func writeAgain(f vfs.File, from, to int64, window []byte) error {
+	for from < to {
+		p := window[:min(int64(len(window)), to-from)]
+		if n, err := f.ReadAt(p, from); n < len(p) {
+			return fmt.Errorf("%d of %d bytes: %w", n, len(p), err)
+		}
+		if _, err := f.WriteAt(p, from); err != nil {
+			return err
+		}
+		from += int64(len(p))
+	}
+	return nil
+}
 
 // readError is trouble of the disk, which is no torn tail.
 type readError struct{ err error }
@@ -337,10 +364,10 @@ func (r *recovery) settle() error {
 	if err := r.smallFiles(); err != nil {
 		return r.l.dir.sort(err)
 	}
+	d := r.l.dir
 	if mutations.endBeforeSync || len(r.scanned) == 0 && !r.changed {
 		return nil
 	}
-	d := r.l.dir
 	for _, s := range r.scanned {
 		h, err := r.l.store.files.get(s, vfs.Write)
 		if err != nil {
@@ -353,14 +380,15 @@ func (r *recovery) settle() error {
 		}
 	}
 	if r.unproven() {
-		if err := syncFile(d.fs, path.Join(r.l.path(), metadataName)); err != nil {
+		if err := syncFile(d.fs, path.Join(r.l.path(), metadataName), d.suspect); err != nil {
 			return d.fail(err)
 		}
-	}
-	for _, dir := range []string{r.l.path(), d.path} {
-		if err := d.fs.SyncDir(dir); err != nil {
-			return d.fail(fmt.Errorf("sync %s: %w", dir, err))
+		if err := d.fs.SyncDir(d.path); err != nil {
+			return d.fail(fmt.Errorf("sync %s: %w", d.path, err))
 		}
+	}
+	if err := d.fs.SyncDir(r.l.path()); err != nil {
+		return d.fail(fmt.Errorf("sync %s: %w", r.l.path(), err))
 	}
 	return nil
 }
@@ -402,13 +430,23 @@ func (r *recovery) startOver() {
 	r.segs, r.scanned, r.t, r.stale = nil, nil, newTail(r.start), r.m.producers
 }
 
-func syncFile(fsys vfs.FS, name string) error {
+// syncFile makes a small file durable; again: by writing it once more.
+func syncFile(fsys vfs.FS, name string, again bool) error {
 	f, err := fsys.Open(name, vfs.Write)
 	if err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		_ = f.Close() // the sync's error is the cause
+	if again {
+		var size int64
+		if size, err = f.Size(); err == nil {
+			err = writeAgain(f, 0, size, make([]byte, size))
+		}
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		_ = f.Close() // the first error is the cause
 		return fmt.Errorf("sync %s: %w", name, err)
 	}
 	return f.Close()

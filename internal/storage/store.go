@@ -148,7 +148,11 @@ func (d *logDir) open() error {
 		return err
 	}
 	d.ask()
-	j, err := openJournal(d.fs, d.path, d.logger)
+	var err error
+	if d.suspect, err = d.noted(); err != nil {
+		return err
+	}
+	j, err := openJournal(d.fs, d.path, d.suspect, d.logger)
 	if err != nil {
 		return err
 	}
@@ -254,6 +258,7 @@ func (d *logDir) ownerOf(name string) (id step.TopicID, ok bool) {
 
 func (d *logDir) note(id step.PartitionID, topic string, bytes int64, clean bool) {
 	d.logs++
+	clean = clean && !d.suspect
 	d.store.clean = d.store.clean && clean
 	d.store.found[id] = onDisk{d, topic, bytes, clean}
 }
@@ -328,7 +333,20 @@ func (s *Store) recover(ctx context.Context) error {
 	}
 	close(next)
 	wg.Wait()
+	if err == nil {
+		s.clearNotes()
+	}
 	return err
+}
+
+// clearNotes ends the suspicion of directories whose logs all came back.
+func (s *Store) clearNotes() {
+	for _, d := range s.dirs {
+		bad := d.failure() != nil || slices.ContainsFunc(s.unopened, func(u Unopened) bool { return s.found[u.ID].dir == d })
+		if d.suspect && !bad {
+			d.clearNote()
+		}
+	}
 }
 
 // recoverOne brings one log back. What goes wrong stays with the log: whoever
