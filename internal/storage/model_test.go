@@ -83,7 +83,7 @@ func TestModelFindsMutations(t *testing.T) {
 			set(true)
 			defer set(false)
 			for seed := uint64(1); seed <= 300; seed++ {
-				if err := runModel(t, seed, 100, &coverage{}); err != nil {
+				if err := runModel(t, seed, 200, &coverage{}); err != nil {
 					text, _, _ := strings.Cut(err.Error(), "\n")
 					t.Logf("seed %d: %s", seed, text)
 					return

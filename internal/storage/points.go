@@ -138,7 +138,10 @@ func (d *logDir) capture(logs []*Log, how checkpointMode) (ready []*Log) {
 	ends := make([]int64, len(logs))
 	for i, l := range logs {
 		l.writeMu.Lock()
-		if how != inTurn || l.Durability() == Fsync {
+		switch {
+		case mutations.checkpointAhead:
+			l.captureLocked()
+		case how != inTurn || l.Durability() == Fsync:
 			l.captureLocked()
 			d.flusher.mark(l)
 		}
