@@ -19,7 +19,7 @@ import (
 func flatten(s *side, resp kmsg.Response) map[string]string {
 	f := flattener{s, map[string]string{}}
 	if r, ok := resp.(*kmsg.FetchResponse); ok {
-		inOrder(r)
+		f.inOrder(r)
 	}
 	f.value("", reflect.ValueOf(resp).Elem())
 	delete(f.out, "Version")
@@ -146,9 +146,10 @@ func (f flattener) records(b record.Batch) []byte {
 	return p[:min(len(p), 200)]
 }
 
-// inOrder sorts the partitions of a fetch: their turn is the broker's affair.
-func inOrder(r *kmsg.FetchResponse) {
-	key := func(t kmsg.FetchResponseTopic) string { return fmt.Sprintf("%s %x", t.Topic, t.TopicID) }
+// inOrder sorts the partitions of a fetch, by names that both brokers share:
+// their turn is the broker's affair.
+func (f flattener) inOrder(r *kmsg.FetchResponse) {
+	key := func(t kmsg.FetchResponseTopic) string { return t.Topic + " " + f.topic(t.TopicID) }
 	slices.SortStableFunc(r.Topics, func(a, b kmsg.FetchResponseTopic) int { return strings.Compare(key(a), key(b)) })
 	var whole []kmsg.FetchResponseTopic
 	for _, t := range r.Topics {
