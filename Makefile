@@ -58,7 +58,7 @@ lint: ## gofmt, vet, staticcheck, go mod tidy
 tidy:
 	$(GO) mod tidy
 
-install: build ## copy the binary to PREFIX/bin (default /usr/local) with Kafka's names beside it
+install: build ## copy the binary to PREFIX/bin (default /usr/local); brokerd install-aliases makes Kafka's names
 	install -D bin/brokerd $(or $(PREFIX),/usr/local)/bin/brokerd
 
 clean: ## remove what was built
