@@ -22,8 +22,8 @@ test: build ## every unit, model and end-to-end test in Go
 race: ## the same under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
 
-FUZZTIME ?= 10s
-fuzz: ## fuzz every decoder, FUZZTIME each
+FUZZTIME ?= 100000x
+fuzz: ## fuzz every decoder, FUZZTIME (executions, or a time) each
 	scripts/fuzz $(FUZZTIME)
 
 SEEDS ?= 2000
