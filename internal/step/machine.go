@@ -1,0 +1,79 @@
+package step
+
+import "github.com/brokerd/brokerd/internal/record"
+
+// Token names a caller who waits for an answer. The shell gives tokens out; 0
+// is nobody.
+type Token uint64
+
+// Topics is the little that a coordinator may know of the cluster: one image,
+// held for one step.
+type Topics interface {
+	// Topic gives a living topic's id and partition count.
+	Topic(name string) (id TopicID, partitions int32, ok bool)
+	// Named finds a living topic by id.
+	Named(id TopicID) (name string, partitions int32, ok bool)
+	// Each visits the living topics that clients may subscribe to, by name.
+	Each(f func(name string, id TopicID, partitions int32))
+	// Racks lists the racks of the brokers that hold a partition, sorted, without
+	// duplicates; empty where brokers have none.
+	Racks(id TopicID, partition int32) []string
+}
+
+// Input is one fact for a coordinator's machine: a request, an expired timer,
+// the answer to a Call, or that the cluster has changed.
+type Input struct {
+	From Token
+	// Event is of a concrete type of the machine's own package.
+	Event any
+	// UnixMs is the wall clock, for what is written into records only.
+	UnixMs int64
+	// Random is fresh randomness for ids that the machine makes up.
+	Random  [16]byte
+	Cluster Topics
+}
+
+// Timer asks for an input at a moment. A later one with the same key replaces
+// it; At 0 cancels.
+type Timer struct {
+	Key string
+	At  Instant
+}
+
+// Answer completes a caller. It is released when the high watermark has passed
+// the last batch that its Scope wrote, this step's included.
+type Answer struct {
+	To    Token
+	Scope string // the group or transactional id
+	// Body is of a concrete type of the machine's own package.
+	Body any
+}
+
+// Call is a request to another broker; its result comes back as an Input.
+type Call struct {
+	Key string
+	// Body is of a concrete type of the machine's own package.
+	Body any
+}
+
+// Effects is what a machine asks of its shell, in order, after the step has
+// returned.
+type Effects struct {
+	// Scope names whom the records of Append belong to.
+	Scope string
+	// Append is one atomic batch for the machine's own log. The shell appends it,
+	// then replays it into the machine, before anything else of this step.
+	Append  []record.Record
+	Answers []Answer
+	Timers  []Timer
+	Calls   []Call
+}
+
+// Reset empties e and keeps its memory.
+func (e *Effects) Reset() {
+	clear(e.Append)
+	clear(e.Answers)
+	clear(e.Timers)
+	clear(e.Calls)
+	*e = Effects{Append: e.Append[:0], Answers: e.Answers[:0], Timers: e.Timers[:0], Calls: e.Calls[:0]}
+}
