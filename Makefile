@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race clients oracle kill powercut measure lint tidy fuzz model install clean
+.PHONY: help build run test race clients oracle kill powercut measure bench lint tidy fuzz model install clean
 
 help: ## this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,15 @@ disk: build ## a full disk and a failing fsync, for real (root, strace)
 
 measure: build ## start time, idle memory and CPU, and how the bytes of a fetch leave (strace)
 	$(GO) test -tags measure -count 1 -v ./test/measure
+
+SCENARIO ?= smoke
+ROUNDS   ?= 5
+SECTION  ?= 700ms
+WARM     ?= 60s
+bench: build ## brokerd, Apache Kafka and the kernel's floor in one run: SCENARIO=S1 … S13, or smoke (RECORD=1 adds it to docs/benchmarks.md)
+	scripts/kafka install
+	$(GO) test -tags bench -count 1 -timeout 40m -v -run TestBench ./test/bench -args \
+	  -scenario $(SCENARIO) -rounds $(ROUNDS) -section $(SECTION) -warm $(WARM) $(if $(RECORD),-record)
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
 	scripts/lint

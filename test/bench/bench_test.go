@@ -1,0 +1,103 @@
+//go:build bench
+
+package bench
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/brokerd/brokerd/test/harness"
+)
+
+// scenarios are what can be asked for by name.
+var scenarios = map[string]struct {
+	title string
+	run   func(*bench)
+	// quiet: the servers are the scenario's own affair.
+	own bool
+}{
+	"smoke": {title: "a minute of everything that is short", run: smoke},
+	"S1":    {title: "one partition", run: s1},
+	"S2":    {title: "many partitions, many producers", run: s2},
+	"S7":    {title: "one record per request", run: s7},
+	"S9":    {title: "fsync before every acknowledgement", run: s9},
+}
+
+var both = []string{"fsync", "isr"}
+
+func TestBench(t *testing.T) {
+	s, ok := scenarios[*scenario]
+	if !ok {
+		t.Fatalf("there is no scenario %q", *scenario)
+	}
+	b := &bench{t: t}
+	congestion := cubic(t)
+	b.disk = calibrate(t, t.TempDir())
+	before := load()
+	if !s.own {
+		b.brokerd, _ = startBrokerd(t, nil)
+		if !*alone {
+			b.kafka, _ = startKafka(t)
+			b.warmUp()
+		}
+	}
+	s.run(b)
+	after := calibrate(t, t.TempDir())
+	head := fmt.Sprintf("%s, commit %s, %s. fdatasync of 16 KiB p50/p99 %v before, %v after. Load average %s before, %s after.\n\n"+
+		"`make bench SCENARIO=%s ROUNDS=%d SECTION=%v WARM=%v`\n",
+		time.Now().UTC().Format("2006-01-02 15:04"), commit(root(t)), machine(congestion), b.disk, after, before, load(),
+		*scenario, *rounds, *section, *warm)
+	body := head + "\n" + tableHead + strings.Join(b.rows, "\n") + "\n"
+	if len(b.notes) > 0 {
+		body += "\n" + strings.Join(b.notes, "\n") + "\n"
+	}
+	fmt.Printf("\n## %s: %s\n\n%s\n", *scenario, s.title, body)
+	if *record {
+		addToPage(t, *scenario, body)
+	}
+}
+
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := harness.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// addToPage puts a result under its scenario's heading, newest first.
+func addToPage(t testing.TB, scenario, body string) {
+	t.Helper()
+	page := filepath.Join(root(t), "docs", "benchmarks.md")
+	p, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := "<!-- results of " + scenario + " -->\n"
+	before, after, ok := strings.Cut(string(p), mark)
+	if !ok {
+		t.Fatalf("%s has no line %q", page, strings.TrimSpace(mark))
+	}
+	if err := os.WriteFile(page, []byte(before+mark+"\n"+body+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *bench) note(format string, args ...any) {
+	b.notes = append(b.notes, fmt.Sprintf(format, args...))
+	b.t.Logf(format, args...)
+}
+
+// smoke shows that everything works.
+func smoke(b *bench) {
+	for _, d := range both {
+		b.produce("100 B, 16.5 KB batches, 5 in flight", d, produceLoad{records: 150, size: 100, acks: 1, depth: 5},
+			metric{usRequest, "%.1f", false, 0}, metric{requestRate, "%.0f", true, 0})
+	}
+	b.fetch("isr", 150, 100)
+}

@@ -1,0 +1,208 @@
+//go:build bench
+
+package bench
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/brokerd/brokerd/test/harness"
+	"github.com/brokerd/brokerd/test/raw"
+)
+
+// system is a broker under measurement.
+type system struct {
+	name string
+	addr string
+	pid  int
+	// settings are what a topic gets for a durability.
+	settings map[string]map[string]string
+}
+
+const (
+	brokerdName = "brokerd"
+	kafkaName   = "Kafka 4.4.0"
+	floorName   = "floor"
+)
+
+// startBrokerd starts brokerd with its defaults.
+func startBrokerd(t testing.TB, properties map[string]string) (*system, *harness.Node) {
+	t.Helper()
+	n := harness.Start(t, harness.Options{Properties: properties}).Nodes[0]
+	return &system{name: brokerdName, addr: n.Addr(), pid: n.Pid(), settings: map[string]map[string]string{
+		"fsync": nil, "isr": {"durability": "isr"},
+	}}, n
+}
+
+// kafkaLimit bounds Kafka's start, recovery of a few GiB included.
+const kafkaLimit = 120 * time.Second
+
+// kafkaNode is a Kafka process.
+type kafkaNode struct {
+	cmd       *exec.Cmd
+	home      string
+	port      int
+	arguments []string
+}
+
+// startKafka starts Apache Kafka with its best settings: a heap of 1 GB, and
+// socket buffers that the kernel sizes.
+func startKafka(t testing.TB, properties ...string) (*system, *kafkaNode) {
+	t.Helper()
+	k := &kafkaNode{home: t.TempDir(), port: twoPorts(t), arguments: append([]string{
+		"socket.send.buffer.bytes=-1", "socket.receive.buffer.bytes=-1", "auto.create.topics.enable=false",
+	}, properties...)}
+	t.Cleanup(k.kill)
+	k.launch(t)
+	addr := fmt.Sprintf("127.0.0.1:%d", k.port)
+	if !answers(addr, kafkaLimit) {
+		said, _ := os.ReadFile(filepath.Join(k.home, "output")) // what it says is a courtesy
+		t.Fatalf("Kafka does not answer after %v:\n%s", kafkaLimit, said)
+	}
+	return &system{name: kafkaName, addr: addr, pid: k.cmd.Process.Pid, settings: map[string]map[string]string{
+		"fsync": {"flush.messages": "1"}, "isr": nil,
+	}}, k
+}
+
+// launch starts the process and returns at once.
+func (k *kafkaNode) launch(t testing.TB) {
+	t.Helper()
+	root, err := harness.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.OpenFile(filepath.Join(k.home, "output"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	k.cmd = exec.Command(filepath.Join(root, "scripts", "kafka"), append([]string{"broker", k.home, fmt.Sprint(k.port)}, k.arguments...)...)
+	k.cmd.Stdout, k.cmd.Stderr = out, out
+	k.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // the signal is sent when this thread ends
+	defer runtime.UnlockOSThread()
+	if err := k.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (k *kafkaNode) kill() {
+	_ = k.cmd.Process.Kill() // it may have ended by itself
+	_ = k.cmd.Wait()
+}
+
+// answers waits until somebody accepts connections.
+func answers(addr string, limit time.Duration) bool {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			return true
+		}
+	}
+	return false
+}
+
+// twoPorts finds a free port whose neighbour is free too.
+func twoPorts(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		a, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := a.Addr().(*net.TCPAddr).Port
+		b, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
+		a.Close()
+		if err == nil {
+			b.Close()
+			return port
+		}
+	}
+	t.Fatal("no two free ports side by side")
+	return 0
+}
+
+func dial(t testing.TB, addr string) *raw.Conn {
+	t.Helper()
+	c, err := raw.Dial(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// create makes a topic with the settings of a durability and waits until every
+// partition has a leader.
+func (s *system) create(t testing.TB, topic, durability string, partitions int, more map[string]string) {
+	t.Helper()
+	c := dial(t, s.addr)
+	defer c.Close()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = 60_000
+	ct := kmsg.NewCreateTopicsRequestTopic()
+	ct.Topic, ct.NumPartitions, ct.ReplicationFactor = topic, int32(partitions), 1
+	for _, settings := range []map[string]string{s.settings[durability], more} {
+		for k, v := range settings {
+			ct.Configs = append(ct.Configs, kmsg.CreateTopicsRequestTopicConfig{Name: k, Value: &v})
+		}
+	}
+	req.Topics = append(req.Topics, ct)
+	resp, err := c.Do(4, req)
+	if err != nil {
+		t.Fatalf("%s: create topic: %v", s.name, err)
+	}
+	if code := resp.(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode; code != 0 && code != 41 { // not the controller yet
+		t.Fatalf("%s: create topic: error %d", s.name, code)
+	} else if code == 41 {
+		<-time.After(100 * time.Millisecond)
+		s.create(t, topic, durability, partitions, more)
+		return
+	}
+	s.awaitLeaders(t, c, topic, partitions)
+}
+
+func (s *system) awaitLeaders(t testing.TB, c *raw.Conn, topic string, partitions int) {
+	t.Helper()
+	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); <-time.After(2 * time.Millisecond) {
+		req := kmsg.NewPtrMetadataRequest()
+		mt := kmsg.NewMetadataRequestTopic()
+		mt.Topic = &topic
+		req.Topics = append(req.Topics, mt)
+		resp, err := c.Do(4, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		led := 0
+		for _, p := range resp.(*kmsg.MetadataResponse).Topics[0].Partitions {
+			if p.ErrorCode == 0 && p.Leader >= 0 {
+				led++
+			}
+		}
+		if led == partitions {
+			return
+		}
+	}
+	t.Fatalf("%s: %s has partitions without a leader after a minute", s.name, topic)
+}
+
+// remove deletes a topic; its disk space is wanted again.
+func (s *system) remove(t testing.TB, topic string) {
+	t.Helper()
+	c := dial(t, s.addr)
+	defer c.Close()
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.TimeoutMillis = 60_000
+	req.TopicNames = []string{topic}
+	if _, err := c.Do(3, req); err != nil {
+		t.Fatalf("%s: delete topic: %v", s.name, err)
+	}
+}
