@@ -54,12 +54,13 @@ func (f *Follower) Next(correlation int64, lastEpoch int32) (Fetch, bool) {
 }
 
 // Received takes a reply. The shell does what out says, then tells the new end
-// by Appended or Truncated.
+// by Appended or Truncated. A reply without records leaves the question open:
+// the leader's session remembers it.
 func (f *Follower) Received(r Received, out *Effects) {
 	if !f.waiting || r.To != f.sent {
 		return
 	}
-	f.waiting = false
+	f.waiting = !r.Diverged && !r.Records
 	if r.Diverged {
 		f.truncate(min(r.LeaderEnd, r.OwnEnd, f.end), out)
 		return

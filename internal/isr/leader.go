@@ -39,6 +39,7 @@ func NewLeader(now step.Instant, cfg Config, rec Record, log Log, out *Effects) 
 		}
 	}
 	l.advance(now, out)
+	l.expand(now, out)
 	l.checkOffsets(out)
 	return l
 }
@@ -104,6 +105,7 @@ func (l *Leader) Altered(now step.Instant, rec Record, out *Effects) {
 	if rec.PartitionEpoch == l.rec.PartitionEpoch {
 		l.rec.Eligible, l.rec.BrokerEpochs = rec.Eligible, rec.BrokerEpochs // D4: nothing else
 		l.advance(now, out)
+		l.expand(now, out)
 		return
 	}
 	l.remap(now, rec.Replicas)
@@ -114,6 +116,7 @@ func (l *Leader) Altered(now step.Instant, rec Record, out *Effects) {
 		return
 	}
 	l.advance(now, out)
+	l.expand(now, out)
 	l.checkOffsets(out)
 }
 

@@ -20,7 +20,7 @@ func (l *Leader) Fetched(now step.Instant, f Fetched, out *Effects) error {
 	}
 	l.followers[i].fetched(now, f, l.end)
 	l.advance(now, out)
-	l.expand(i, out)
+	l.expand(now, out)
 	l.checkOffsets(out)
 	return nil
 }
@@ -42,17 +42,25 @@ func (l *Leader) accept(f Fetched) (int, error) {
 	return i, nil
 }
 
-// Alive tells that the session of a follower lives: one that had reached our
-// end, and was asked nothing since, is still caught up.
-func (l *Leader) Alive(now step.Instant, replica int32) {
-	if i := index(l.rec.Replicas, replica); i >= 0 && i != l.self && l.followers[i].offset >= l.end {
-		l.followers[i].caughtUp = max(l.followers[i].caughtUp, now)
+// Alive tells when the session of a follower last spoke: one that had reached
+// our end, and was answered nothing since, was caught up then.
+func (l *Leader) Alive(at step.Instant, replica int32) {
+	i := index(l.rec.Replicas, replica)
+	if i < 0 || i == l.self {
+		return
+	}
+	f := &l.followers[i]
+	f.alive = max(f.alive, at)
+	if f.offset >= l.end {
+		f.caughtUp = max(f.caughtUp, at)
 	}
 }
 
-// Tick looks for members that lag. It is called for opened partitions only.
+// Tick looks for members that lag, and for those who may join although nothing
+// is written that would make them fetch. It is called for opened partitions only.
 func (l *Leader) Tick(now step.Instant, out *Effects) {
 	l.shrink(now, out)
+	l.expand(now, out)
 	l.advance(now, out) // one that was only about to join holds nothing back for ever
 	l.checkOffsets(out)
 }
@@ -80,17 +88,25 @@ func (l *Leader) Refused(r Refusal, out *Effects) {
 	l.propose(l.pending, out)
 }
 
-// expand proposes follower i as a member when it has all that is committed, in
-// this epoch, and is registered, active and fresh.
-func (l *Leader) expand(i int, out *Effects) {
-	f := &l.followers[i]
-	if l.asked || l.rec.ISR.Has(i) || !l.rec.Eligible.Has(i) || l.rec.Recovering {
+// expand proposes everybody who may join. The leader of an unclean election
+// first reports itself recovered: until then it must be alone (E6).
+func (l *Leader) expand(now step.Instant, out *Effects) {
+	if l.asked {
 		return
 	}
-	if f.offset < l.hw || f.offset < l.start {
+	if l.rec.Recovering {
+		l.propose(l.rec.ISR, out)
 		return
 	}
-	l.propose(l.rec.ISR.With(i), out)
+	with := l.rec.ISR
+	for i := range l.followers {
+		if l.mayJoin(now, i) {
+			with = with.With(i)
+		}
+	}
+	if with != l.rec.ISR {
+		l.propose(with, out)
+	}
 }
 
 func (l *Leader) shrink(now step.Instant, out *Effects) {
@@ -111,6 +127,8 @@ func (l *Leader) shrink(now step.Instant, out *Effects) {
 func (l *Leader) propose(isr Mask, out *Effects) {
 	l.asked, l.pending = true, isr
 	out.Propose = true
-	out.Proposal = Proposal{LeaderEpoch: l.rec.LeaderEpoch, PartitionEpoch: l.rec.PartitionEpoch, ISR: isr}
+	out.Proposal = Proposal{
+		LeaderEpoch: l.rec.LeaderEpoch, PartitionEpoch: l.rec.PartitionEpoch, ISR: isr, Recovered: l.rec.Recovering,
+	}
 	out.check(isr.Has(l.self), "R12: the leader proposes an ISR without itself")
 }

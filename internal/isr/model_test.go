@@ -70,6 +70,19 @@ func (w *twin) advance(now step.Instant) {
 	w.hw = max(w.hw, hw)
 }
 
+func (w *twin) expand(now step.Instant) {
+	with := w.isr
+	for i := 1; i < w.n; i++ {
+		if n := len(w.fetches[i]); n > 0 && w.elig.Has(i) && w.offset(i) >= w.hw && w.offset(i) >= w.start &&
+			now.Sub(w.fetches[i][n-1].at) <= lagMax/2 {
+			with = with.With(i)
+		}
+	}
+	if !w.asked && with != w.isr {
+		w.asked, w.pending = true, with
+	}
+}
+
 // TestLeaderAgainstTwin drives random histories and compares watermark,
 // proposals and the R invariants.
 func TestLeaderAgainstTwin(t *testing.T) {
@@ -144,9 +157,7 @@ func TestLeaderAgainstTwin(t *testing.T) {
 				}
 				w.fetches[i] = append(w.fetches[i], fetchEvent{now, off, w.end})
 				w.advance(now)
-				if !w.asked && !w.isr.Has(i) && w.elig.Has(i) && off >= w.hw && off >= w.start {
-					w.asked, w.pending = true, w.isr.With(i)
-				}
+				w.expand(now)
 			},
 			"tick": func(t *rapid.T) {
 				e = Effects{}
@@ -164,6 +175,7 @@ func TestLeaderAgainstTwin(t *testing.T) {
 						w.asked, w.pending = true, keep
 					}
 				}
+				w.expand(now)
 				w.advance(now)
 			},
 			"record": func(t *rapid.T) {
@@ -177,6 +189,7 @@ func TestLeaderAgainstTwin(t *testing.T) {
 				w.isr, w.elig, w.asked = rec.ISR, rec.Eligible, false
 				l.Altered(now, rec, &e)
 				w.advance(now)
+				w.expand(now)
 			},
 			"stale record": func(t *rapid.T) {
 				e = Effects{}
@@ -185,6 +198,7 @@ func TestLeaderAgainstTwin(t *testing.T) {
 				old.MinISR = n
 				l.Altered(now, old, &e)
 				w.advance(now) // time went on for who holds it back
+				w.expand(now)
 				old.PartitionEpoch--
 				l.Altered(now, old, &e)
 			},

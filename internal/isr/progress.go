@@ -9,6 +9,7 @@ type progress struct {
 	ever     bool         // it had, in this epoch
 	lastAt   step.Instant // its last fetch, and our end then: what it will have
 	lastEnd  int64        // when the next fetch comes
+	alive    step.Instant // when its session last spoke
 	seen     bool
 }
 
@@ -27,6 +28,7 @@ func (p *progress) fetched(now step.Instant, f Fetched, end int64) {
 		p.caughtUp, p.ever = max(p.caughtUp, p.lastAt), true
 	}
 	p.offset, p.lastAt, p.lastEnd, p.seen = f.Offset, now, end, true
+	p.alive = max(p.alive, now)
 }
 
 // lags reports whether follower i has not had all of the log for LagMax.
@@ -43,6 +45,14 @@ func (l *Leader) holdsBack(now step.Instant, i int) bool {
 	f := &l.followers[i]
 	return f.ever && l.rec.Eligible.Has(i) && !l.rec.Recovering &&
 		f.offset >= l.start && now.Sub(f.caughtUp) <= l.cfg.LagMax
+}
+
+// mayJoin reports whether replica i can be proposed as a member: it has all that
+// is committed, in this epoch, its broker is active, and it still fetches.
+func (l *Leader) mayJoin(now step.Instant, i int) bool {
+	f := &l.followers[i]
+	return i != l.self && f.seen && !l.rec.ISR.Has(i) && l.rec.Eligible.Has(i) &&
+		f.offset >= l.hw && f.offset >= l.start && now.Sub(f.alive) <= l.cfg.LagMax/2
 }
 
 // remap carries the progress over when replicas were added within an epoch.

@@ -44,6 +44,7 @@ type Proposal struct {
 	LeaderEpoch    int32
 	PartitionEpoch int32
 	ISR            Mask
+	Recovered      bool // the leader of an unclean election has taken its log for what it is
 }
 
 // Effects is what a step asks of its shell. The shell clears it before the step.
