@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/isr"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/replica"
@@ -75,6 +76,9 @@ var codes = []struct {
 	{replica.ErrUnknownPartition, kerr.UnknownTopicOrPartition},
 	{replica.ErrFencedEpoch, kerr.FencedLeaderEpoch},
 	{replica.ErrUnknownEpoch, kerr.UnknownLeaderEpoch},
+	{isr.ErrNotReplica, kerr.NotLeaderForPartition},
+	{isr.ErrStaleBroker, kerr.StaleBrokerEpoch},
+	{isr.ErrBeyondEnd, kerr.OffsetOutOfRange},
 	{replica.ErrNotEnoughReplicas, kerr.NotEnoughReplicas},
 	{replica.ErrNotEnoughAfter, kerr.NotEnoughReplicasAfterAppend},
 	{replica.ErrTimedOut, kerr.RequestTimedOut},

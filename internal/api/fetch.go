@@ -32,6 +32,7 @@ const maxFetchWait = time.Minute
 type fetchAPI struct {
 	d        Deps
 	sessions *fetchSessions
+	follows  followers
 }
 
 func newFetch(d Deps) *fetchAPI {
@@ -61,7 +62,8 @@ type fetchCall struct {
 	maxBytes int
 	parts    []fetching // not moved while waiters are parked
 
-	session     *fetchSession // nil: none
+	session     *fetchSession    // nil: none
+	follower    *replica.Session // nil: the fetch is a consumer's
 	sessionID   int32
 	incremental bool
 	err         error // of the whole request
@@ -96,6 +98,7 @@ type fetching struct {
 	err     error
 	read    replica.Reading
 	size    int64 // of read.Range
+	start   int64 // of the log, for a follower that has nothing left there
 	include bool
 
 	// What the one who is woken works with, apart from what Finish reads and
@@ -121,7 +124,9 @@ func (a *fetchAPI) serve(c *wire.Call) wire.Outcome {
 	f.refs.Store(1)
 	f.gate.Store(2)
 	f.limits()
-	if f.err = f.refused(); f.err == nil {
+	if f.replicaID() >= 0 {
+		f.err = f.follow(&a.follows, c)
+	} else {
 		f.take(a.sessions, c)
 	}
 	if f.err != nil && c.Version < 7 {
@@ -145,19 +150,6 @@ func (f *fetchCall) limits() {
 	if f.req.IsolationLevel == 1 {
 		f.bound = replica.ToLastStable
 	}
-}
-
-// refused keeps those out who say that they are a replica: on one node there is
-// none, and an ordinary client that does could hold the watermark back (J-22).
-func (f *fetchCall) refused() error {
-	replicaID := f.req.ReplicaID
-	if f.reply.Version >= 15 {
-		replicaID = f.req.ReplicaState.ID
-	}
-	if replicaID >= 0 {
-		return kerr.ClusterAuthorizationFailed
-	}
-	return nil
 }
 
 // take copies the partitions out of the request, or out of the session.
@@ -237,6 +229,10 @@ func (f *fetchCall) keep(name string) string {
 // wait answers at once where there is a reason to, else parks one waiter per
 // partition.
 func (f *fetchCall) wait() {
+	if f.follower != nil {
+		f.waitFollower()
+		return
+	}
 	if f.err != nil || f.readAll() || !f.deadline.After(time.Now()) || !f.d.Replicas.Park() {
 		f.fired.Store(true)
 		return
@@ -396,7 +392,9 @@ func (f *fetchCall) Notify(done func(*wire.Handoff)) {
 
 // Finish reads again if the call has waited, and builds the answer.
 func (f *fetchCall) Finish(bool) wire.Answer {
-	if f.counted {
+	if f.follower != nil {
+		f.serveFollower()
+	} else if f.counted {
 		f.stop()
 		f.readAll()
 	}
@@ -405,6 +403,10 @@ func (f *fetchCall) Finish(bool) wire.Answer {
 
 // Drop forgets the answer: the connection is gone.
 func (f *fetchCall) Drop() {
+	if f.follower != nil {
+		f.dropFollower()
+		return
+	}
 	if f.counted {
 		f.stop()
 	} else {
@@ -454,7 +456,7 @@ func (f *fetchCall) recycle() {
 	clear(f.req.Topics[:cap(f.req.Topics)])
 	clear(f.req.ForgottenTopics[:cap(f.req.ForgottenTopics)])
 	f.req.Rack, f.req.ClusterID = "", nil
-	f.session, f.sessionID, f.incremental, f.err = nil, 0, false, nil
+	f.session, f.follower, f.sessionID, f.incremental, f.err = nil, nil, 0, false, nil
 	f.fired.Store(false)
 	f.finished.Store(false)
 	f.counted, f.done = false, nil

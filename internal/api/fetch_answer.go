@@ -18,11 +18,13 @@ import (
 
 // answer encodes the call. The call stays alive until the answer's Release.
 func (f *fetchCall) answer() wire.Answer {
-	if f.session != nil {
+	switch {
+	case f.follower != nil: // its session has chosen
+	case f.session != nil:
 		f.session.mu.Lock()
 		f.choose()
 		f.session.mu.Unlock()
-	} else {
+	default:
 		f.choose()
 	}
 	v := f.reply.Version
@@ -125,6 +127,8 @@ func (f *fetchCall) partition(e *encoder, p *fetching) {
 	hw, stable, start := int64(-1), int64(-1), int64(-1)
 	if p.err == nil {
 		hw, stable, start = p.read.View.HighWatermark, p.read.View.LastStable, p.read.View.Start
+	} else if f.follower != nil {
+		start = p.start
 	}
 	e.int64(hw)
 	e.int64(stable)
@@ -137,7 +141,9 @@ func (f *fetchCall) partition(e *encoder, p *fetching) {
 	}
 	e.bytesLen(int(p.size))
 	if p.size > 0 {
-		p.p.Sent(p.size)
+		if f.follower == nil {
+			p.p.Sent(p.size)
+		}
 		f.frame.B = e.b
 		f.frame.File(&p.read.Range)
 	}

@@ -53,10 +53,11 @@ type Endpoint struct {
 func Table(d Deps) []Endpoint {
 	topics, configs, cluster, own := &topicsAPI{d}, &configsAPI{d}, &clusterAPI{d}, &ownAPI{d}
 	meta := newMetadata(d, onController(d, topics.create))
+	fetch := newFetch(d)
 
 	table := []Endpoint{
 		{Key: 0, Min: 3, Max: 13, ReadsOn: true, Light: true, Serve: produceAPI{d}.serve},
-		{Key: 1, Min: 4, Max: 18, ReadsOn: true, Serve: newFetch(d).serve},
+		{Key: 1, Min: 4, Max: 18, ReadsOn: true, Serve: fetch.serve, Closed: fetch.follows.end},
 		{Key: 2, Min: 0, Max: 11, Serve: offsetsAPI{d}.list},
 		{Key: 3, Min: 0, Max: 13, Serve: meta.serve, Closed: meta.closed},
 		{Key: apiVersionsKey, Min: 0, Max: 5}, // made of this table, below
@@ -72,6 +73,7 @@ func Table(d Deps) []Endpoint {
 		{Key: 44, Min: 0, Max: 1, Where: Controller, Serve: configs.incremental},
 		{Key: 46, Min: 0, Max: 0, Serve: cluster.reassignments},
 		{Key: 55, Min: 0, Max: 2, Where: Controller, Serve: cluster.quorum},
+		{Key: 56, Min: 3, Max: 3, Hidden: true, Where: Peer, Serve: alterAPI{d}.serve},
 		{Key: 60, Min: 0, Max: 2, Serve: cluster.describe},
 		{Key: 61, Min: 0, Max: 0, Serve: producersAPI{d}.serve},
 		{Key: 74, Min: 0, Max: 1, Serve: configs.list},

@@ -118,6 +118,8 @@ func (l *loader) timings() {
 	b.ReplicaLagTimeMax = b.ms("replica.lag.time.max.ms")
 	b.ReplicaFetchMaxBytes = int32(b.val("replica.fetch.max.bytes").num)
 	b.ReplicaFetchResponseMaxBytes = int32(b.val("replica.fetch.response.max.bytes").num)
+	b.ReplicaFetchers = int(b.val("num.replica.fetchers").num)
+	b.ReplicaFetchBackoff = b.ms("replica.fetch.backoff.ms")
 	b.ReplicaFetchWaitMax = b.ms("replica.fetch.wait.max.ms")
 	b.HeartbeatInterval = b.ms("broker.heartbeat.interval.ms")
 	b.SessionTimeout = b.ms("broker.session.timeout.ms")

@@ -71,6 +71,8 @@ type Broker struct {
 	ReplicaFetchMaxBytes              int32
 	ReplicaFetchResponseMaxBytes      int32
 	ReplicaFetchWaitMax               time.Duration
+	ReplicaFetchBackoff               time.Duration
+	ReplicaFetchers                   int
 	RetentionCheckInterval            time.Duration
 	CheckpointInterval                time.Duration // of durable ends
 	WatermarkInterval                 time.Duration // of high watermarks

@@ -69,6 +69,18 @@ func (f *Follower) Received(r Received, out *Effects) {
 	f.follow(r.HighWatermark, out)
 }
 
+// Waiting reports whether a question is open.
+func (f *Follower) Waiting() bool { return f.waiting }
+
+// Beyond takes the answer that our end lies beyond all that the leader has: its
+// log is to be begun anew at start.
+func (f *Follower) Beyond(start int64, out *Effects) {
+	if f.waiting {
+		f.waiting = false
+		f.truncate(start, out)
+	}
+}
+
 // Lost forgets the outstanding fetch: the connection broke.
 func (f *Follower) Lost() { f.waiting = false }
 
@@ -83,9 +95,9 @@ func (f *Follower) Appended(end, leaderHW int64, out *Effects) {
 // NowDurable tells that a group commit reached end.
 func (f *Follower) NowDurable(end int64) { f.durable = max(f.durable, min(end, f.end)) }
 
-// Truncated tells that the log was cut.
+// Truncated tells that the log was cut, or begun anew.
 func (f *Follower) Truncated(end int64) {
-	f.end = end
+	f.end, f.waiting = end, false
 	f.durable = min(f.durable, end)
 }
 

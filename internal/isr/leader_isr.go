@@ -89,7 +89,8 @@ func (l *Leader) Refused(r Refusal, out *Effects) {
 }
 
 // expand proposes everybody who may join. The leader of an unclean election
-// first reports itself recovered: until then it must be alone (E6).
+// must be alone until it says that it has recovered (E6), which any proposal of
+// it does: its log is what it is.
 func (l *Leader) expand(now step.Instant, out *Effects) {
 	if l.asked {
 		return
@@ -124,11 +125,20 @@ func (l *Leader) shrink(now step.Instant, out *Effects) {
 	}
 }
 
+// Members names who is in a mask, for a proposal.
+func (l *Leader) Members(m Mask) []Member {
+	out := make([]Member, 0, m.Count())
+	for i, id := range l.rec.Replicas {
+		if m.Has(i) {
+			out = append(out, Member{id, l.rec.BrokerEpochs[i]})
+		}
+	}
+	return out
+}
+
 func (l *Leader) propose(isr Mask, out *Effects) {
 	l.asked, l.pending = true, isr
 	out.Propose = true
-	out.Proposal = Proposal{
-		LeaderEpoch: l.rec.LeaderEpoch, PartitionEpoch: l.rec.PartitionEpoch, ISR: isr, Recovered: l.rec.Recovering,
-	}
+	out.Proposal = Proposal{LeaderEpoch: l.rec.LeaderEpoch, PartitionEpoch: l.rec.PartitionEpoch, ISR: isr}
 	out.check(isr.Has(l.self), "R12: the leader proposes an ISR without itself")
 }

@@ -44,7 +44,12 @@ type Proposal struct {
 	LeaderEpoch    int32
 	PartitionEpoch int32
 	ISR            Mask
-	Recovered      bool // the leader of an unclean election has taken its log for what it is
+}
+
+// Member is a replica with the life of its broker that the leader knows.
+type Member struct {
+	Broker int32
+	Epoch  int64
 }
 
 // Effects is what a step asks of its shell. The shell clears it before the step.

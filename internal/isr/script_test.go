@@ -156,12 +156,8 @@ func (s *script) print(e Effects, err error) []string {
 		out = append(out, "refused: "+err.Error())
 	}
 	if e.Propose {
-		recovered := ""
-		if e.Proposal.Recovered {
-			recovered = " recovered"
-		}
-		out = append(out, fmt.Sprintf("propose isr=%v at %d.%d%s", e.Proposal.ISR.Members(s.rec.Replicas),
-			e.Proposal.LeaderEpoch, e.Proposal.PartitionEpoch, recovered))
+		out = append(out, fmt.Sprintf("propose isr=%v at %d.%d", e.Proposal.ISR.Members(s.rec.Replicas),
+			e.Proposal.LeaderEpoch, e.Proposal.PartitionEpoch))
 	}
 	if e.Truncate {
 		out = append(out, fmt.Sprintf("truncate to %d", e.TruncateTo))

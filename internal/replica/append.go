@@ -80,7 +80,10 @@ func (p *Partition) appended(st *state, a storage.Appended, acks Acks, t *Ticket
 	}
 	waiting = p.queueLocked(st, a, acks, t)
 	p.mu.Unlock()
-	if out.tickets.head != nil || out.waiters.head != nil || out.proposes != nil {
+	if !a.Duplicate {
+		p.markWatchers(true, nil) // first of all: the producer waits for the followers
+	}
+	if !out.empty() {
 		p.tell(&out)
 	}
 	return waiting
@@ -148,5 +151,9 @@ func (p *Partition) flushed(end int64, out *woken) {
 		p.leader.NowDurable(p.m.now(), end, &p.eff)
 		p.takeLocked(out)
 	}
+	f := p.following
 	p.mu.Unlock()
+	if f != nil {
+		f.lane.poke() // its next fetch waits for this
+	}
 }

@@ -8,7 +8,14 @@
 //
 // A partition that nobody has used is not here at all: its record is in the
 // image. The first use opens it, on the user's goroutine, and it stays open
-// until the partition leaves the broker.
+// until the partition leaves the broker. What this broker follows is opened by
+// the watcher: nobody else asks for it.
+//
+//	leader   append ─► Session (one per fetcher of a follower): dirty partitions,
+//	         the parked fetch ─► Serve            Fetched ─► isr.Leader
+//	follower lane (one per leader, directory, durability): request ─► reply ─►
+//	         Replicate or Truncate ─► group commit ─► next request
+//	         keepInSync: who lags, who joins ─► one AlterPartition at a time
 //
 // Invariants
 //
@@ -22,14 +29,24 @@
 //	M5  data that the metadata does not know is renamed, never deleted (D11).
 //	M6  one goroutine at a time changes a partition's role; the epoch is durable
 //	    in its log before anything is served under it.
+//	M7  a lane writes to a log only between begin and end, and a role changes
+//	    only after the lane has dropped the partition and is not at it (drop
+//	    waits): a truncation never meets a new leadership.
+//	M8  under fsync a follower names an offset to its leader only when it is
+//	    durable here.
+//	M9  a session's partition is watched before its log is looked at, so no
+//	    append is missed; an answer counts for the question that it has seen.
 //
 // An append takes no partition lock around the write: the log refuses a fenced
 // epoch. A broken data-safety rule fences that one partition (D10).
 //
-// Goroutines: the watcher (Run). Everything else runs on the goroutine of a
-// connection, of a directory's flusher or of a deadline. Locks, memory only:
-// Partition.mu, hosted.mu, table.mu, configs.mu; no two at a time.
+// Goroutines: the watcher, keepInSync, and one per lane, all joined by Run.
+// Everything else runs on the goroutine of a connection, of a directory's flusher
+// or of a deadline. Locks, memory only: Partition.mu, Session.mu, lane.mu,
+// lanes.mu, insync.mu, hosted.mu, table.mu, configs.mu; no two at a time.
 //
 // Tests: over storage on the crashable memory file system, with images built by
-// meta.Apply; timeouts and deletion in synctest bubbles.
+// meta.Apply; timeouts and deletion in synctest bubbles. Replication is tested
+// with several brokers over the simulated network, without a controller: brokers_test.go
+// runs them, scenes_test.go has the scenes (J-… are those of the replication rules).
 package replica

@@ -9,11 +9,11 @@ import (
 
 	"github.com/brokerd/brokerd/internal/catalog"
 	"github.com/brokerd/brokerd/internal/conf"
-	"github.com/brokerd/brokerd/internal/isr"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/step"
 	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/brokerd/brokerd/internal/wire"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Options says what a Manager works with.
@@ -26,9 +26,11 @@ type Options struct {
 	Ready func(*meta.Image) bool
 	// NewHandoff makes a collector for completers of many answers.
 	NewHandoff func() *wire.Handoff
-	// Propose takes ISR proposals to the controller; nil while there is only one
-	// broker. It must not block.
-	Propose func(step.PartitionID, isr.Proposal)
+	// Peer says how another broker is reached. nil: nobody is followed.
+	Peer func(broker int32) (wire.PeerOptions, error)
+	// Alter takes ISR proposals to the controller. nil: nothing is proposed. It may
+	// wait until ctx ends; an error leaves open what became of them.
+	Alter func(ctx context.Context, req *kmsg.AlterPartitionRequest) (*kmsg.AlterPartitionResponse, error)
 	// Fault tells the controller of replicas whose directory failed or whose data
 	// is bad, so that they leave ISR and ELR. It must not block. May be nil.
 	Fault  func(Fault)
@@ -48,7 +50,8 @@ type Manager struct {
 	conf     *conf.Broker
 	isReady  func(*meta.Image) bool
 	handoffs sync.Pool // of *wire.Handoff, empty ones
-	propose  func(step.PartitionID, isr.Proposal)
+	peer     func(broker int32) (wire.PeerOptions, error)
+	alter    func(context.Context, *kmsg.AlterPartitionRequest) (*kmsg.AlterPartitionResponse, error)
 	fault    func(Fault)
 	log      *slog.Logger
 	began    time.Time
@@ -61,6 +64,8 @@ type Manager struct {
 	topics  table
 	configs configs
 	lost    lost
+	lanes   lanes
+	insync  insync
 	parked  atomic.Int64 // fetches that wait now
 }
 
@@ -71,11 +76,12 @@ func New(o Options) *Manager {
 	}
 	m := &Manager{
 		self: o.Self, catalog: o.Catalog, conf: o.Conf, isReady: o.Ready,
-		propose: o.Propose, fault: o.Fault, log: o.Logger,
+		peer: o.Peer, alter: o.Alter, fault: o.Fault, log: o.Logger,
 		began: time.Now(), started: make(chan struct{}),
 	}
 	m.handoffs.New = func() any { return o.NewHandoff() }
 	m.topics.init()
+	m.insync.wake = make(chan struct{}, 1)
 	return m
 }
 
@@ -94,8 +100,22 @@ func (m *Manager) now() step.Instant { return step.Instant(time.Since(m.began)) 
 func (m *Manager) nowMs() int64 { return time.Now().UnixMilli() }
 
 // Run reconciles the partitions with the metadata until ctx ends. It is the one
-// watcher goroutine of the broker.
+// watcher goroutine of the broker; it joins the lanes and the keeper of the
+// in-sync sets.
 func (m *Manager) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	m.lanes.open(ctx)
+	all.Go(func() { m.keepInSync(ctx) })
+	defer func() {
+		cancel()
+		m.lanes.close()
+		all.Wait()
+	}()
+	return m.watch(ctx)
+}
+
+func (m *Manager) watch(ctx context.Context) error {
 	w := m.catalog.Watch()
 	defer w.Close()
 	for begun := false; ; {
@@ -113,6 +133,9 @@ func (m *Manager) Run(ctx context.Context) error {
 			m.adopt(im)
 			begun = true
 			close(m.started)
+			for t := range im.Topics() {
+				m.followTopic(im, t.ID)
+			}
 			m.warm(im)
 		}
 	}

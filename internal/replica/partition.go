@@ -32,9 +32,13 @@ type Partition struct {
 	// state is what the append and read paths look at without a lock.
 	state atomic.Pointer[state]
 
+	// watched is the entries of the followers' sessions; changed under mu.
+	watched atomic.Pointer[[]*asked]
+
 	// mu is held for memory only. Commit to the log's view is memory.
 	mu        sync.Mutex
 	leader    *isr.Leader // nil unless leading
+	following *following  // nil unless following
 	committed ticketQueue // acks=all: wait for the high watermark
 	durable   ticketQueue // acks=1 under fsync: wait for the own group commit
 	waiters   list[Waiter]
@@ -94,6 +98,12 @@ type woken struct {
 	waiters  list[Waiter]
 	proposes *Partition // who proposes, nil: nobody
 	proposal isr.Proposal
+	news     *Partition // whose followers have something to hear, nil: nobody's
+	urgent   bool       // at once
+}
+
+func (w *woken) empty() bool {
+	return w.tickets.head == nil && w.waiters.head == nil && w.proposes == nil && w.news == nil
 }
 
 // takeLocked acts on the effects of a step of the leader as far as memory goes:
@@ -108,6 +118,7 @@ func (p *Partition) takeLocked(out *woken) {
 	}
 	if p.eff.Moved {
 		p.log.Commit(p.eff.HighWatermark)
+		out.hear(p, false)
 	}
 	if p.committed.head != nil {
 		p.popCommittedLocked(out)
@@ -154,14 +165,25 @@ func (p *Partition) resignLocked(err error, out *woken) {
 	p.committed.fail(err, &out.tickets)
 	p.durable.fail(err, &out.tickets)
 	p.takeAllWaitersLocked(&out.waiters)
+	out.hear(p, true)
+}
+
+// hear notes that p's followers have something to hear.
+func (w *woken) hear(p *Partition, urgent bool) {
+	if len(p.watchers()) > 0 {
+		w.news, w.urgent = p, w.urgent || urgent
+	}
 }
 
 // tell completes what a step finished. No lock is held.
 func (w *woken) tell(h *wire.Handoff) {
 	w.tickets.drain(func(t *Ticket) { t.Owner.Completed(t, h) })
 	w.waiters.drain(func(x *Waiter) { x.Owner.Woken(x, h) })
-	if p := w.proposes; p != nil && p.m.propose != nil {
-		p.m.propose(p.id, w.proposal)
+	if p := w.proposes; p != nil {
+		p.m.insync.propose(p, w.proposal)
+	}
+	if w.news != nil {
+		w.news.markWatchers(w.urgent, h)
 	}
 }
 

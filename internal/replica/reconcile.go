@@ -37,7 +37,7 @@ func (m *Manager) wanted(im *meta.Image, id step.PartitionID, c *conf.Topic) wan
 	}
 	w.rec = isr.Record{
 		LeaderEpoch: rec.LeaderEpoch, PartitionEpoch: rec.PartitionEpoch,
-		Replicas: rec.Replicas, ISR: isr.Mask(rec.ISRMask()), MinISR: int(rec.MinISR),
+		Replicas: rec.Replicas, ISR: isr.Mask(rec.ISRMask()), MinISR: int(rec.MinISR), Recovering: rec.Recovering,
 	}
 	m.brokers(im, &w.rec)
 	return w
@@ -74,6 +74,9 @@ func (m *Manager) reconcile(im *meta.Image, c meta.Changes) {
 		for _, h := range m.topics.all() {
 			m.reconcileTopic(im, h)
 		}
+		for _, id := range c.Topics {
+			m.followTopic(im, id)
+		}
 		return
 	}
 	for _, r := range c.Configs {
@@ -86,6 +89,29 @@ func (m *Manager) reconcile(im *meta.Image, c meta.Changes) {
 	for _, id := range c.Topics {
 		if h := m.topics.topic(id); h != nil {
 			m.reconcileTopic(im, h)
+		}
+		m.followTopic(im, id)
+	}
+}
+
+// followTopic opens what this broker has to follow: nobody else asks for it.
+func (m *Manager) followTopic(im *meta.Image, id step.TopicID) {
+	t, ok := im.Topic(id)
+	if !ok {
+		return
+	}
+	for i := range t.Partitions() {
+		rec, _ := t.Partition(i)
+		if rec.Leader < 0 || rec.Leader == m.self || !rec.HasReplica(m.self) {
+			continue
+		}
+		pid := step.PartitionID{Topic: id, Index: i}
+		if m.topics.open(pid) != nil {
+			continue
+		}
+		if _, err := m.Partition(t, i); err != nil && !m.closed.Load() {
+			m.insync.openLater(pid)
+			m.log.Warn("replica cannot be opened to follow its leader; trying again", "topic", t.Name, "partition", i, "err", err)
 		}
 	}
 }
@@ -176,6 +202,7 @@ func (p *Partition) become(have, w want) error {
 	case newEpoch:
 		return p.follow(w)
 	}
+	p.followOn(w)
 	return nil
 }
 
@@ -183,6 +210,7 @@ func (p *Partition) become(have, w want) error {
 // anything is served under it.
 func (p *Partition) lead(w want) error {
 	p.resign(ErrNotLeader)
+	p.stopFollowing()
 	if _, err := p.log.Lead(w.rec.LeaderEpoch); err != nil {
 		p.state.Store(&state{err: err, epoch: w.rec.LeaderEpoch, conf: w.conf})
 		return p.failed(err)
@@ -231,15 +259,37 @@ func (p *Partition) publishLocked(w want) {
 // follow ends a leadership, or begins as a follower.
 func (p *Partition) follow(w want) error {
 	p.resign(ErrNotLeader)
+	p.stopFollowing()
 	p.state.Store(&state{err: ErrNotLeader, epoch: w.rec.LeaderEpoch, conf: w.conf})
-	_, err := p.log.Fence(w.rec.LeaderEpoch)
-	return err
+	if _, err := p.log.Fence(w.rec.LeaderEpoch); err != nil {
+		return err
+	}
+	if w.leader >= 0 {
+		p.startFollowing(w)
+	}
+	return nil
+}
+
+// followOn brings a change within the epoch: the ISR, or the durability, by
+// which the lanes are apart.
+func (p *Partition) followOn(w want) {
+	p.mu.Lock()
+	f := p.following
+	if f != nil {
+		f.core.Altered(w.rec)
+	}
+	p.mu.Unlock()
+	if f != nil && f.lane.key.fsync != (p.log.Durability() == storage.Fsync) {
+		p.stopFollowing()
+		p.startFollowing(w)
+	}
 }
 
 // leave answers who waits and gives the files up.
 func (p *Partition) leave(have want) {
 	defer close(p.left)
 	p.resign(ErrUnknownPartition)
+	p.stopFollowing()
 	delay := p.m.deleteDelay(have.conf)
 	if err := p.log.Delete(delay); err != nil {
 		p.m.log.Error("log of a deleted partition cannot be renamed", "topic", p.topic, "partition", p.id.Index, "err", err)

@@ -50,6 +50,11 @@ func raiseEpochs(epochs []epochStart, start int64) []epochStart {
 	return out
 }
 
+// LatestEpoch is the newest epoch that the log knows, -1 if it knows none. It may
+// be one that has written nothing: a follower names it, so that the leader makes
+// it forget what only it knows (KAFKA-10706).
+func (l *Log) LatestEpoch() int32 { return latestEpoch(l.view.Load().epochs) }
+
 // EpochAt is the leader epoch of the record at offset (or of the end), -1 if unknown.
 func (l *Log) EpochAt(offset int64) int32 {
 	return epochAt(l.view.Load().epochs, offset)

@@ -187,24 +187,27 @@ func (p *Peer) connect() (*peerLink, error) {
 	return link, nil
 }
 
-func (p *Peer) dial() (*peerLink, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, peerDialTimeout)
+func (p *Peer) dial() (*peerLink, error) { return dialPeer(p.ctx, p.o) }
+
+// dialPeer makes a connection that knows the broker's versions.
+func dialPeer(ctx context.Context, o PeerOptions) (*peerLink, error) {
+	ctx, cancel := context.WithTimeout(ctx, peerDialTimeout)
 	defer cancel()
-	nc, err := p.o.Network.Dial(ctx, p.o.Addr)
+	nc, err := o.Network.Dial(ctx, o.Addr)
 	if err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() }) // ends what waits in it
 	defer stop()
-	if p.o.Secure != nil {
-		secured, err := p.o.Secure(ctx, nc)
+	if o.Secure != nil {
+		secured, err := o.Secure(ctx, nc)
 		if err != nil {
 			_ = nc.Close() // the handshake has failed already
 			return nil, err
 		}
 		nc = secured
 	}
-	link := newPeerLink(nc, p.o)
+	link := newPeerLink(nc, o)
 	if err := link.negotiate(); err != nil {
 		_ = nc.Close() // as above
 		return nil, err

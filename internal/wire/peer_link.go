@@ -116,20 +116,24 @@ func (l *peerLink) frame() ([]byte, error) {
 
 // decode reads the answer to q.
 func (l *peerLink) decode(q *Pending, frame []byte) (kmsg.Response, error) {
-	if id := int32(binary.BigEndian.Uint32(frame)); id != q.id {
-		return nil, fmt.Errorf("%w: %d, not %d", errCorrelation, id, q.id)
-	}
 	resp := q.req.ResponseKind()
+	return resp, l.decodeInto(q, resp, frame)
+}
+
+func (l *peerLink) decodeInto(q *Pending, resp kmsg.Response, frame []byte) error {
+	if id := int32(binary.BigEndian.Uint32(frame)); id != q.id {
+		return fmt.Errorf("%w: %d, not %d", errCorrelation, id, q.id)
+	}
 	resp.SetVersion(q.req.GetVersion())
 	body := frame[4:]
 	if resp.IsFlexible() && q.req.Key() != keyApiVersions {
 		var err error
 		if body, err = skipTags(body); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := resp.ReadFrom(body); err != nil {
-		return nil, fmt.Errorf("answer to key %d: %w", q.req.Key(), err)
+		return fmt.Errorf("answer to key %d: %w", q.req.Key(), err)
 	}
-	return resp, nil
+	return nil
 }
