@@ -87,7 +87,7 @@ func (b Batch) Marker() (m Marker, err error) {
 		return m, fmt.Errorf("%w: not a control batch", ErrInvalid)
 	}
 	found := false
-	err = b.Each(Limits{}, func(r Record) (err error) {
+	err = b.Skim(Limits{}, func(r Record) (err error) {
 		found = true
 		m, err = ParseMarker(r)
 		return err

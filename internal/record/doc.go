@@ -3,7 +3,7 @@
 //	bytes ── Next ──► Batch ──┬─ Verify         produced: CRC, header, every record
 //	  (wire, .log)            ├─ VerifyStored   followed or recovered: CRC, header
 //	                          ├─ Set…           patch in place
-//	                          ├─ Each ──► Record (aliases the batch or a pooled buffer)
+//	                          ├─ Each, Skim ──► Record (aliases the batch or a pooled buffer)
 //	                          └─ Recompress
 //	Record… ──► Builder ──► Batch
 //	gzip.go snappy.go lz4.go zstd.go   bytes ⇄ bytes, with a cap on what comes out
@@ -18,8 +18,10 @@
 //	B4  What Compress writes every Kafka client reads: snappy in xerial framing, lz4 as one frame of
 //	    independent blocks, zstd without a dictionary.
 //	B5  Verify, VerifyStored, Next and the setters allocate nothing unless they fail.
+//	B6  As many batches are decompressed at once as there are processors; the rest wait their turn. Who
+//	    looks into one never waits for anything else, nor looks into a second one.
 //
-// Goroutines: none. Locks: none; codecs are pooled, one owner at a time, and the one shared zstd
+// Goroutines: none. Locks: none but the places of B6, a channel made before main; codecs are pooled, one owner at a time, and the one shared zstd
 // decoder is safe for concurrent use. All of them may be used inside a synctest bubble: no pooled
 // object has a channel that a bubble made.
 //

@@ -2,6 +2,7 @@ package record
 
 import (
 	"math"
+	"runtime"
 	"sync"
 )
 
@@ -24,13 +25,20 @@ type Header struct {
 // Each calls f with every record, in order, and returns the first error. A
 // compressed batch is decompressed within l. What a record points to may be
 // used only until f returns: it aliases the batch or a pooled buffer. The CRC
-// is not checked here.
-func (b Batch) Each(l Limits, f func(Record) error) error {
+// is not checked here. f does not wait, nor look into another batch (B6).
+func (b Batch) Each(l Limits, f func(Record) error) error { return b.each(l, false, f) }
+
+// Skim is Each without headers: they are checked and not kept. One takes two bytes
+// of a batch and 48 in a Record, so whoever does not need them spares what a
+// record of a million headers would cost.
+func (b Batch) Skim(l Limits, f func(Record) error) error { return b.each(l, true, f) }
+
+func (b Batch) each(l Limits, bare bool, f func(Record) error) error {
 	if len(b) < HeaderSize {
 		return ErrIncomplete
 	}
 	return b.withRecords(l, func(p []byte) error {
-		r := reader{b: b, p: p, last: -1}
+		r := reader{b: b, p: p, last: -1, bare: bare}
 		for n := range b.Count() {
 			if err := r.read(n); err != nil {
 				return err
@@ -50,7 +58,7 @@ func (b Batch) Each(l Limits, f func(Record) error) error {
 // largest may differ from the header's: that one the producer wrote.
 func (b Batch) Timestamps(l Limits) (lo, hi int64, err error) {
 	lo, hi = math.MaxInt64, math.MinInt64
-	err = b.Each(l, func(r Record) error {
+	err = b.Skim(l, func(r Record) error {
 		lo, hi = min(lo, r.Timestamp), max(hi, r.Timestamp)
 		return nil
 	})
@@ -63,14 +71,22 @@ func (b Batch) Timestamps(l Limits) (lo, hi int64, err error) {
 // buffers hold decompressed records; each is owned by one withRecords.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// keepBytes is the largest buffer that goes back to the pool.
-const keepBytes = 4 << 20
+// keepBytes is the largest buffer that goes back to the pool: what any batch may
+// become, and what growing adds, so that bombs use a buffer again instead of
+// leaving it to the collector.
+const keepBytes = ratioFree + ratioFree/4
+
+// looking has a place for each batch whose records are decompressed just now.
+// More of them than processors would be no faster and only hold memory.
+var looking = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 // withRecords calls f with the records as uncompressed bytes.
 func (b Batch) withRecords(l Limits, f func(p []byte) error) error {
 	if b.Codec() == None {
 		return f(b[HeaderSize:])
 	}
+	looking <- struct{}{}
+	defer func() { <-looking }()
 	buf := buffers.Get().(*[]byte)
 	p, err := Decompress((*buf)[:0], b.Codec(), b[HeaderSize:], l)
 	if cap(p) <= keepBytes {
@@ -89,6 +105,7 @@ type reader struct {
 	p    []byte
 	i    int
 	last int64 // offset delta of the record before
+	bare bool  // headers are not kept
 	rec  Record
 }
 
@@ -137,7 +154,9 @@ func (r *reader) headers(p []byte, i int) (next int, ok bool) {
 		if h.Value, i, ok = field(p, i); !ok {
 			return i, false
 		}
-		r.rec.Headers = append(r.rec.Headers, h)
+		if !r.bare {
+			r.rec.Headers = append(r.rec.Headers, h)
+		}
 	}
 	return i, true
 }

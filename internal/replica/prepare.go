@@ -133,7 +133,7 @@ func checkTimes(b record.Batch, hi int64, c *conf.Topic, nowMs func() int64) err
 // header tells only the first and the largest timestamp, so look at all of them.
 func couldBeBefore(b record.Batch, c *conf.Topic, low int64) bool {
 	old := false
-	err := b.Each(limits(c), func(r record.Record) error {
+	err := b.Skim(limits(c), func(r record.Record) error {
 		old = old || (r.Timestamp >= 0 && r.Timestamp < low)
 		return nil
 	})
@@ -145,7 +145,7 @@ func timeFaults(b record.Batch, hi int64, c *conf.Topic, low, high int64) error 
 		"the batch's largest timestamp is %d; this topic takes from %d to %d (message.timestamp.before.max.ms, message.timestamp.after.max.ms)",
 		hi, low, high)}
 	i := int32(0)
-	err := b.Each(limits(c), func(r record.Record) error {
+	err := b.Skim(limits(c), func(r record.Record) error {
 		if r.Timestamp > high || (r.Timestamp >= 0 && r.Timestamp < low) {
 			e.add(i, fmt.Sprintf("timestamp %d is out of range", r.Timestamp))
 		}
@@ -165,7 +165,7 @@ func checkKeys(b record.Batch, c *conf.Topic) error {
 	}
 	var e *BatchError
 	i := int32(0)
-	err := b.Each(limits(c), func(r record.Record) error {
+	err := b.Skim(limits(c), func(r record.Record) error {
 		if r.Key == nil {
 			if e == nil {
 				e = &BatchError{Err: ErrInvalidRecord, Text: "a compacted topic takes only records with a key"}

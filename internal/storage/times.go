@@ -208,7 +208,7 @@ func eachRecord(h *handle, pos int64, b head, f func(record.Record) error) error
 		}
 		return fmt.Errorf("read %s at %d: %w", h.seg.path(logSuffix), pos, err)
 	}
-	return whole.Each(record.Limits{}, f)
+	return whole.Skim(record.Limits{}, f)
 }
 
 // floorTime gives the position of a batch before which every timestamp is below ts.
