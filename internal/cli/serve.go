@@ -65,7 +65,9 @@ func serve(e *Env, s serverFlags, quiet bool) error {
 	syscall.Umask(0o077) // what is kept here is nobody else's to read
 	broker.LimitMemory()
 	logs := obs.NewLogs(e.Err, obs.Auto, slog.LevelInfo)
-	b, err := broker.New(ctx, broker.Options{Conf: settings, Version: e.Version, Log: logs.Logger("broker")})
+	metrics := obs.NewRegistry()
+	metrics.Process()
+	b, err := broker.New(ctx, broker.Options{Conf: settings, Version: e.Version, Log: logs.Logger("broker"), Metrics: metrics})
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Canceled
