@@ -4,7 +4,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race clients oracle kill powercut measure bench lint tidy fuzz model install clean
+.PHONY: help build run test race clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
+.PHONY: hostile
 
 help: ## this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -48,6 +49,11 @@ powercut: build ## cut the power of the broker's disk CUTS times (root: a loop i
 
 disk: build ## a full disk and a failing fsync, for real (root, strace)
 	$(GO) test -tags chaos -count 1 -v -run 'TestDiskFull|TestSyncError' ./test/chaos
+
+CASES ?= 50000
+SEED  ?= 1
+hostile: build ## CASES hostile inputs over real sockets, and the judge of them judged
+	$(GO) test -tags hostile -count 1 -timeout 30m -v -run 'TestHostile|TestPlanted' ./test/hostile -args -cases $(CASES) -seed $(SEED)
 
 measure: build ## start time, idle memory and CPU, and how the bytes of a fetch leave (strace)
 	$(GO) test -tags measure -count 1 -v ./test/measure
