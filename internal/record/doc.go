@@ -1,4 +1,5 @@
-// Package record reads and writes Kafka's record batches, format 2.
+// Package record reads and writes Kafka's record batches, format 2, and converts
+// the messages that were before them, formats 0 and 1.
 //
 //	bytes ── Next ──► Batch ──┬─ Verify         produced: CRC, header, every record
 //	  (wire, .log)            ├─ VerifyStored   followed or recovered: CRC, header
@@ -6,6 +7,7 @@
 //	                          ├─ Each, Skim ──► Record (aliases the batch or a pooled buffer)
 //	                          └─ Recompress
 //	Record… ──► Builder ──► Batch
+//	set of messages ── Upgrade ──► Batch ── Downgrade ──► set of messages
 //	gzip.go snappy.go lz4.go zstd.go   bytes ⇄ bytes, with a cap on what comes out
 //
 // Invariants
@@ -20,6 +22,8 @@
 //	B5  Verify, VerifyStored, Next and the setters allocate nothing unless they fail.
 //	B6  As many batches are decompressed at once as there are processors; the rest wait their turn. Who
 //	    looks into one never waits for anything else, nor looks into a second one.
+//	B7  A batch that Upgrade makes Verify accepts; what Downgrade makes, clients of
+//	    0.8 to 0.10 read. Nobody else knows that there were other formats.
 //
 // Goroutines: none. Locks: none but the places of B6, a channel made before main; codecs are pooled, one owner at a time, and the one shared zstd
 // decoder is safe for concurrent use. All of them may be used inside a synctest bubble: no pooled

@@ -85,10 +85,15 @@ func (b Batch) withRecords(l Limits, f func(p []byte) error) error {
 	if b.Codec() == None {
 		return f(b[HeaderSize:])
 	}
+	return decompressed(b.Codec(), b[HeaderSize:], l, f)
+}
+
+// decompressed calls f with what packed holds.
+func decompressed(c Codec, packed []byte, l Limits, f func(p []byte) error) error {
 	looking <- struct{}{}
 	defer func() { <-looking }()
 	buf := buffers.Get().(*[]byte)
-	p, err := Decompress((*buf)[:0], b.Codec(), b[HeaderSize:], l)
+	p, err := Decompress((*buf)[:0], c, packed, l)
 	if cap(p) <= keepBytes {
 		*buf = p
 	}
