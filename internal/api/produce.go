@@ -17,14 +17,19 @@ import (
 
 // Produce, key 0.
 //
-//	v3 record batches; v5 log start offset; v7 zstd; v8 record errors and a
+//	v0-2 sets of messages, which become a batch (record.Upgrade); v1 throttle;
+//	v2 append time; v3 record batches; v5 log start offset; v7 zstd; v8 record errors and a
 //	message; v9 flexible; v10 current leader; v13 topic ids
 //
 // A batch is appended while the request is taken up, so the order of requests on
 // a connection is the order in the log; what waits is the acknowledgement.
 
-// zstdSince is the first version whose clients may use zstd.
-const zstdSince = 7
+// batchSince is the first version that brings batches, zstdSince the first whose
+// clients may use zstd.
+const (
+	batchSince = 3
+	zstdSince  = 7
+)
 
 type produceAPI struct{ d Deps }
 
@@ -86,7 +91,7 @@ func (p *produceCall) append(c *wire.Call) {
 	}
 	p.batches = p.batches[:0]
 	v := look(p.d, c)
-	opt := replica.AppendOptions{Acks: replica.Acks(p.req.Acks), Zstd: c.Version >= zstdSince, Transaction: p.req.TransactionID != nil}
+	opt := replica.AppendOptions{Acks: replica.Acks(p.req.Acks), Zstd: c.Version >= zstdSince, Transaction: p.req.TransactionID != nil, Set: c.Version < batchSince}
 	whole := p.refused(&v)
 	for i := range p.req.Topics {
 		t := &p.req.Topics[i]

@@ -13,9 +13,9 @@ import (
 // reflection, for every partition. [2 allocations and 0.4 µs each]
 //
 //	topics     name | id:16, partitions [tags]
-//	partition  index:4 error:2 base:8 append time:8 [v5 start:8]
+//	partition  index:4 error:2 base:8 [v2 append time:8] [v5 start:8]
 //	           [v8 record errors, message] [tags: 0 current leader, v10]
-//	tail       throttle:4 [tags: 0 node endpoints, v10]
+//	tail       [v1 throttle:4] [tags: 0 node endpoints, v10]
 
 func (p *produceCall) answer() wire.Answer {
 	v := p.reply.Version
@@ -30,7 +30,9 @@ func (p *produceCall) answer() wire.Answer {
 		p.topicAnswer(&e, p.batches[i:end])
 		i = end
 	}
-	e.int32(0)
+	if v >= 1 {
+		e.int32(0)
+	}
 	if e.flexible {
 		e.endpoints(p.leaders())
 	}
@@ -72,7 +74,9 @@ func (p *produceCall) partitionAnswer(e *encoder, b *producing) {
 	e.int32(b.partition)
 	e.int16(p.code(b, err))
 	e.int64(base)
-	e.int64(appendTime)
+	if v >= 2 {
+		e.int64(appendTime)
+	}
 	if v >= 5 {
 		e.int64(start)
 	}

@@ -17,7 +17,7 @@ import (
 func TestProduceAnswerDecodes(t *testing.T) {
 	n := startData(t, vfs.NewMem())
 	topic := n.topic("a", 3, nil)
-	for v := int16(3); v <= 13; v++ {
+	for v := int16(0); v <= 13; v++ {
 		p := &produceCall{d: n.d, reply: wire.Reply{Version: v}, listener: "PLAINTEXT"}
 		p.batches = []producing{
 			{topic: "a", id: topic.ID, first: true, partition: 0, ticket: replica.Ticket{Base: 5, AppendTime: 77, Start: 2}},
@@ -40,7 +40,7 @@ func TestProduceAnswerDecodes(t *testing.T) {
 			t.Errorf("v%d: kmsg writes %x, we %x", v, got, body)
 		}
 		ok, moved, bad := resp.Topics[0].Partitions[0], resp.Topics[0].Partitions[1], resp.Topics[1].Partitions[0]
-		if ok.BaseOffset != 5 || ok.LogAppendTime != 77 || v >= 5 && ok.LogStartOffset != 2 {
+		if ok.BaseOffset != 5 || v >= 2 && ok.LogAppendTime != 77 || v >= 5 && ok.LogStartOffset != 2 {
 			t.Errorf("v%d: %+v", v, ok)
 		}
 		if moved.ErrorCode != kerr.NotLeaderForPartition.Code || moved.BaseOffset != -1 {

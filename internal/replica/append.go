@@ -30,6 +30,9 @@ func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting 
 	if err != nil {
 		return p.refuse(t, err)
 	}
+	if b == nil {
+		return false // an empty set
+	}
 	size := int64(len(b)) // b may be gone after release
 	a, err := p.log.Append(st.epoch, b)
 	if release != nil {
@@ -141,6 +144,8 @@ type AppendOptions struct {
 	Zstd bool
 	// Transaction: the request names a transactional id.
 	Transaction bool
+	// Set: the request is older than batches and brings a set of messages.
+	Set bool
 }
 
 // flushed brings the end of a group commit.

@@ -19,6 +19,9 @@ import (
 // (keys), a lower bound for timestamps, another codec, record.validation=full.
 // What is looked into is checked whole.
 func prepare(raw []byte, opt AppendOptions, c *conf.Topic, nowMs func() int64) (b record.Batch, release func(), err error) {
+	if opt.Set {
+		return prepareSet(raw, opt, c, nowMs)
+	}
 	b, err = single(raw)
 	if err != nil {
 		return nil, nil, err
