@@ -18,7 +18,7 @@ import (
 
 // Fetch, key 1.
 //
-//	v4 isolation and aborted transactions; v5 log start; v7 sessions; v9 current
+//	v0-3 sets of messages (fetch_old.go); v4 isolation and aborted transactions; v5 log start; v7 sessions; v9 current
 //	leader epoch; v10 zstd; v11 rack; v12 flexible, last fetched epoch; v13 topic
 //	ids; v15 replica state; v16 node endpoints; v17 directory id; v18 watermark tag
 //
@@ -33,6 +33,7 @@ type fetchAPI struct {
 	d        Deps
 	sessions *fetchSessions
 	follows  followers
+	old      oldAnswers
 }
 
 func newFetch(d Deps) *fetchAPI {
@@ -78,6 +79,12 @@ type fetchCall struct {
 
 	frame   *wire.Frame
 	release func() // bound once
+
+	// Of an answer in messages: who counts them, how many bytes may come, and
+	// how many are there.
+	olds     *oldAnswers
+	oldRoom  int
+	oldBytes int
 }
 
 // fetching is one partition of a call.
@@ -115,7 +122,7 @@ func (a *fetchAPI) serve(c *wire.Call) wire.Outcome {
 	if f.release == nil {
 		f.release = f.sent
 	}
-	f.d, f.reply, f.listener = a.d, c.Reply(), c.Client.Listener
+	f.d, f.reply, f.listener, f.olds = a.d, c.Reply(), c.Client.Listener, &a.old
 	f.req.SetVersion(c.Version)
 	if f.req.UnsafeReadFrom(c.Body) != nil {
 		f.recycle()
@@ -279,7 +286,7 @@ func (f *fetchCall) read(im *meta.Image, p *fetching, total int64) {
 	}
 	left := max(int64(f.maxBytes)-total, 0)
 	p.err = p.p.Read(replica.ReadRequest{
-		Offset: p.offset, MaxBytes: int(min(int64(p.maxBytes), left)), FirstWhole: total == 0,
+		Offset: p.offset, MaxBytes: int(min(int64(p.maxBytes), left)), FirstWhole: total == 0 || f.reply.Version < 3,
 		Epoch: p.epoch, LastEpoch: p.lastEpoch, Bound: f.bound,
 	}, &p.read)
 	if p.err != nil {
@@ -432,6 +439,10 @@ func (f *fetchCall) stop() {
 func (f *fetchCall) sent() {
 	f.frame.Release()
 	f.frame = nil
+	if f.oldBytes > 0 {
+		f.olds.held.Add(-int64(f.oldBytes))
+		f.oldBytes = 0
+	}
 	f.unref()
 }
 

@@ -10,9 +10,9 @@ import (
 // The Fetch response is written by hand: between its fields stand ranges of
 // files, which leave by sendfile.
 //
-//	throttle:4 [v7 error:2 session:4] topics
+//	[v1 throttle:4] [v7 error:2 session:4] topics
 //	topic      name | id:16, partitions [tags]
-//	partition  index:4 error:2 watermark:8 stable:8 [v5 start:8] aborted
+//	partition  index:4 error:2 watermark:8 [v4 stable:8] [v5 start:8] [v4 aborted]
 //	           [v11 preferred:4] records [tags: 0 diverging, 1 current leader]
 //	tail       [tags: 0 node endpoints, v16]
 
@@ -28,10 +28,15 @@ func (f *fetchCall) answer() wire.Answer {
 		f.choose()
 	}
 	v := f.reply.Version
+	if f.old() {
+		f.oldRoom = min(f.olds.room(), max(f.maxBytes, 0))
+	}
 	flexible := v >= 12
 	f.frame = wire.NewFrame(f.reply, flexible, f.estimate())
 	e := encoder{f.frame.B, flexible}
-	e.int32(0)
+	if v >= 1 {
+		e.int32(0)
+	}
 	if v >= 7 {
 		e.int16(dataCode(f.err))
 		e.int32(f.sessionID)
@@ -45,6 +50,9 @@ func (f *fetchCall) answer() wire.Answer {
 		e.endpoints(f.leaders())
 	}
 	f.frame.B = e.b
+	if f.oldBytes > 0 {
+		f.olds.held.Add(int64(f.oldBytes))
+	}
 	a := f.frame.Answer()
 	a.Release = f.release
 	return a
@@ -54,8 +62,11 @@ func (f *fetchCall) estimate() int {
 	n := 64
 	for i := range f.parts {
 		n += 80 + len(f.parts[i].topic)
+		if f.old() {
+			n += int(min(f.parts[i].size, int64(f.oldRoom)))
+		}
 	}
-	return n
+	return min(n, 2*oldAnswerBytes)
 }
 
 // choose decides which partitions are in the answer: all of them, or in a
@@ -111,10 +122,13 @@ func (f *fetchCall) topic(e *encoder, parts []fetching, included int) {
 	}
 	e.arrayLen(included)
 	for i := range parts {
-		if parts[i].include {
-			f.partition(e, &parts[i])
-		} else {
-			parts[i].read.Range.Release()
+		switch p := &parts[i]; {
+		case !p.include:
+			p.read.Range.Release()
+		case f.old():
+			f.oldPartition(e, p)
+		default:
+			f.partition(e, p)
 		}
 	}
 	e.noTags()

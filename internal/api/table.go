@@ -56,8 +56,8 @@ func Table(d Deps) []Endpoint {
 	fetch := newFetch(d)
 
 	table := []Endpoint{
-		{Key: 0, Min: 3, Max: 13, ReadsOn: true, Light: true, Serve: produceAPI{d}.serve},
-		{Key: 1, Min: 4, Max: 18, ReadsOn: true, Serve: fetch.serve, Closed: fetch.follows.end},
+		{Key: 0, Min: 0, Max: 13, ReadsOn: true, Light: true, Serve: produceAPI{d}.serve},
+		{Key: 1, Min: 0, Max: 18, ReadsOn: true, Serve: fetch.serve, Closed: fetch.follows.end},
 		{Key: 2, Min: 0, Max: 11, Serve: offsetsAPI{d}.list},
 		{Key: 3, Min: 0, Max: 13, Serve: meta.serve, Closed: meta.closed},
 		{Key: apiVersionsKey, Min: 0, Max: 5}, // made of this table, below
