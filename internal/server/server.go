@@ -41,6 +41,9 @@ type Listener struct {
 	// Reserved exempts it from the limit of all connections: brokers and
 	// controllers find each other also when clients have taken every place.
 	Reserved bool
+	// Late listeners are bound, but accept nothing before Admit: who connects
+	// meanwhile waits in the kernel.
+	Late bool
 }
 
 // Server serves the connections of its listeners.
@@ -56,6 +59,7 @@ type Server struct {
 	epoch      time.Time
 	quit       chan struct{} // closed when nothing is accepted any more
 	stopped    chan struct{} // closed when waiting is over: every connection is cut
+	admitted   chan struct{} // closed by Admit
 
 	all sync.WaitGroup // accept loops and connections
 
@@ -87,6 +91,7 @@ func New(o Options) *Server {
 		epoch:      time.Now(),
 		quit:       make(chan struct{}),
 		stopped:    make(chan struct{}),
+		admitted:   make(chan struct{}),
 		conns:      map[*conn]struct{}{},
 		perIP:      map[netip.Addr]int{},
 	}
@@ -124,6 +129,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.all.Wait()
 	return ctx.Err()
 }
+
+// Admit lets late listeners accept. Call it once.
+func (s *Server) Admit() { close(s.admitted) }
 
 // Shutdown stops accepting, lets every connection answer what it has taken up,
 // and returns when all are closed. When ctx ends it cuts those that are left.
@@ -181,6 +189,13 @@ const (
 )
 
 func (s *Server) accept(l *listening) {
+	if l.Late {
+		select {
+		case <-s.admitted:
+		case <-s.quit:
+			return
+		}
+	}
 	delay := acceptDelayMin
 	for {
 		nc, err := l.socket.Accept()
