@@ -49,6 +49,10 @@ const (
 	Remove
 )
 
+func (v MemberVerb) String() string {
+	return [...]string{"joined without a vote", "votes", "lost its vote", "left"}[v]
+}
+
 var (
 	// ErrNotLeader says that another node is the controller, or none is.
 	ErrNotLeader = errors.New("this node is not the active controller")
@@ -56,6 +60,11 @@ var (
 	// ErrUnknownOutcome says that leadership was lost while a proposal was under
 	// way: it may or may not have been committed.
 	ErrUnknownOutcome = errors.New("controller changed while the request was under way")
+
+	// ErrVoterExists, ErrNoVoter and ErrLastVoter refuse a change of the voters.
+	ErrVoterExists = errors.New("server is a voter already")
+	ErrNoVoter     = errors.New("server is no voter")
+	ErrLastVoter   = errors.New("last voter cannot be removed")
 
 	// ErrBusy says that the proposer's queue is full.
 	ErrBusy = errors.New("controller queue is full")

@@ -16,6 +16,7 @@
 //	o := controller.Options{Node: …, Directory: …, ClusterID: …, Address: …,
 //		Catalog: catalog.NewStore(), Network: …, Stores: stores}
 //	err = o.BootstrapSelf()                  // a lone node: sole voter, unless it has state
+//	err = o.BootstrapGroup(voters)           // the one node that founds a group
 //	c, err := controller.Open(o)             // raft runs; o.Stores are c's
 //	go c.Run(ctx)                            // until ctx ends
 //	… storage recovers the logs …
@@ -26,8 +27,9 @@
 //	err = c.Leave(ctx)                       // controlled shutdown; then write the clean marker with epoch
 //	cancel(); c.Close()
 //
-// The several voters of a first creation are Options.Bootstrap on the one node
-// that may (lowest id, when all have answered); the others start without state.
+// The several voters of a first creation are BootstrapGroup on the one node that
+// may (lowest id, when all have answered); the others start without state, and
+// so does every later member: it says that it is there (AcceptMember).
 //
 // Invariants
 //
@@ -45,8 +47,9 @@
 //	C7  the queue holds 4 MiB at most, one entry is 256 KiB unless a single
 //	    command is larger, one proposal is under way at a time.
 //
-// Goroutines of Run, all ended by its ctx: proposer, duties, life, nudge (the
-// empty Barrier that tells followers of a quiet commit), snapshots. Of Open,
+// Goroutines of Run, all ended by its ctx: proposer, duties, life, members (one
+// change of the group at a time), nudge (the empty Barrier that tells followers
+// of a quiet commit), snapshots. Of Open,
 // ended by Close: raft's own, and the reader of its leadership notices.
 //
 // Locks: Controller.mu (leadership, liveness, life), proposer.mu (queue),

@@ -67,6 +67,22 @@ func (c *Controller) WaitActive(ctx context.Context) (epoch int64, err error) {
 	return c.waitBroker(ctx, func(b *meta.Broker) bool { return b.State == meta.Active })
 }
 
+// WaitLeader waits until a leader of the raft group is known.
+func (c *Controller) WaitLeader(ctx context.Context) error {
+	tick := time.NewTicker(retryFirst)
+	defer tick.Stop()
+	for {
+		if _, ok := c.Leader(); ok {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for a controller: %w", ctx.Err())
+		}
+	}
+}
+
 func (c *Controller) waitBroker(ctx context.Context, good func(*meta.Broker) bool) (int64, error) {
 	im := c.o.Catalog.Image()
 	for {
@@ -81,12 +97,16 @@ func (c *Controller) waitBroker(ctx context.Context, good func(*meta.Broker) boo
 }
 
 // Leave asks the controller to move everything away from this broker and waits
-// until nothing depends on it, or ctx ends.
+// until nothing depends on it, ctx ends, or no controller has been known for as
+// long as a session: then the others are gone already.
 func (c *Controller) Leave(ctx context.Context) error {
 	c.mu.Lock()
 	c.life.leaving = true
 	c.mu.Unlock()
 	c.signal()
+	look := time.NewTicker(c.o.SessionTimeout / 10)
+	defer look.Stop()
+	known := time.Now()
 	for {
 		c.mu.Lock()
 		mayGo, changed := c.life.mayGo, c.changed
@@ -94,8 +114,14 @@ func (c *Controller) Leave(ctx context.Context) error {
 		if mayGo {
 			return nil
 		}
+		if _, ok := c.Leader(); ok {
+			known = time.Now()
+		} else if time.Since(known) > c.o.SessionTimeout {
+			return fmt.Errorf("leave the cluster: %w", ErrNotLeader)
+		}
 		select {
 		case <-changed:
+		case <-look.C:
 		case <-ctx.Done():
 			return fmt.Errorf("leave the cluster: %w", ctx.Err())
 		}
@@ -120,13 +146,22 @@ func (c *Controller) runLife(ctx context.Context) {
 				continue
 			} else if ctx.Err() == nil {
 				c.logRegister(err)
-				pause, retry = retry, min(2*retry, retryMost)
+				pause, retry = retry, min(2*retry, retryLimit(err))
 			}
 		default:
 			pause = c.heartbeatOnce(ctx, epoch)
 		}
 		c.pause(ctx, pause, changed)
 	}
+}
+
+// retryLimit bounds the pause before the next try: that a controller is known
+// costs nothing to ask.
+func retryLimit(err error) time.Duration {
+	if errors.Is(err, ErrNotLeader) {
+		return retryMost / 20
+	}
+	return retryMost
 }
 
 func (c *Controller) logRegister(err error) {

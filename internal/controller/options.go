@@ -24,7 +24,7 @@ type Options struct {
 	Stores  Stores       // owned by the controller from Open on
 
 	// Bootstrap, on the very first start, is every voter of the new cluster. The
-	// stores must be without state. See BootstrapSelf.
+	// stores must be without state. See BootstrapSelf and BootstrapGroup.
 	Bootstrap []Server
 
 	// Remote reaches the controller on another node; nil while there is no other.
@@ -54,6 +54,16 @@ func (o *Options) BootstrapSelf() error {
 		o.Bootstrap = []Server{o.server()}
 	}
 	return err
+}
+
+// BootstrapGroup makes servers the voters of a new cluster. It is for the one
+// node that may (decisions 4.3), and only while its stores are without state.
+func (o *Options) BootstrapGroup(servers []Server) error {
+	if err := o.Stores.undoHalfBootstrap(); err != nil {
+		return err
+	}
+	o.Bootstrap = servers
+	return nil
 }
 
 func (o *Options) server() Server { return Server{o.Node, o.Directory, o.Address} }

@@ -167,7 +167,7 @@ func (l *streamLayer) ask(conn net.Conn, want string) error {
 // CheckStream says why a stream must be refused: it is meant for another server,
 // or comes from another cluster. The text is fit for the one who dials.
 func (c *Controller) CheckStream(req *wire.OpenRaftStreamRequest) error {
-	self := c.node.self.ID()
+	self := c.o.server().ID()
 	switch {
 	case subtle.ConstantTimeCompare([]byte(req.ClusterID), []byte(c.o.ClusterID)) == 0:
 		return fmt.Errorf("%w: this node belongs to cluster %s, not %s", ErrWrongServer, c.o.ClusterID, req.ClusterID)
