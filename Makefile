@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
+.PHONY: help build run test race cluster clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
 .PHONY: hostile
 
 help: ## this menu
@@ -38,6 +38,9 @@ clients: build ## unmodified Kafka clients in Python, Java, C and Go against the
 oracle: build ## the same requests, files and words to a real Apache Kafka and to us
 	scripts/kafka install
 	$(GO) test -tags oracle -count 1 -timeout 5m ./test/oracle
+
+cluster: build ## several nodes as real processes: they form, die, come back
+	$(GO) test -tags cluster -count 1 -timeout 20m -v ./test/cluster
 
 KILLS ?= 100
 kill: build ## kill -9 the broker KILLS times under load and audit every acknowledged record

@@ -9,7 +9,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const apiVersionsKey = 18
+const (
+	apiVersionsKey = 18
+	envelopeKey    = 58
+)
 
 // read decodes a call into req. Its strings are copies; its byte fields alias
 // the read buffer. false: the bytes are no such request.

@@ -16,13 +16,6 @@ const (
 	firstOwnKey = 10000
 )
 
-// Forwarder takes a call to the node that is the controller.
-type Forwarder interface {
-	// Forward sends c with its principal to node and answers what node answers.
-	// It copies what it needs of c.
-	Forward(node int32, c *wire.Call) wire.Outcome
-}
-
 // Dispatcher finds the endpoint of a call. It is what the server sees of us.
 type Dispatcher struct {
 	d     Deps
@@ -45,7 +38,43 @@ var _ wire.Dispatcher = (*Dispatcher)(nil)
 func New(d Deps) *Dispatcher {
 	d = d.withDefaults()
 	t := &Dispatcher{d: d}
+	table := Table(d)
+	for i := range table {
+		if table[i].Key == envelopeKey {
+			table[i].Serve = t.openEnvelope
+		}
+	}
+	return t.fill(table)
+}
+
+// NewGreeter serves what a node can tell before it has settled who it is:
+// ApiVersions and DescribeNode.
+func NewGreeter(d Deps) *Dispatcher {
+	d = d.withDefaults()
+	var table []Endpoint
 	for _, e := range Table(d) {
+		if e.Key == apiVersionsKey || e.Key == wire.KeyDescribeNode {
+			table = append(table, e)
+		}
+	}
+	for i := range table {
+		if table[i].Key == apiVersionsKey {
+			table[i].Serve = newVersions(d, table).serve
+		}
+	}
+	return (&Dispatcher{d: d}).fill(table)
+}
+
+// Keys lists the APIs that a node serves.
+func Keys() (keys []int16) {
+	for _, e := range Table(Deps{}.withDefaults()) {
+		keys = append(keys, e.Key)
+	}
+	return keys
+}
+
+func (t *Dispatcher) fill(table []Endpoint) *Dispatcher {
+	for _, e := range table {
 		slot := t.slot(e.Key)
 		invariant.Check(slot != nil && *slot == nil, "api key %d has no place in the table, or two", e.Key)
 		*slot = newRoute(e)
@@ -54,17 +83,6 @@ func New(d Deps) *Dispatcher {
 		}
 	}
 	return t
-}
-
-// Keys lists the APIs that are served.
-func (t *Dispatcher) Keys() []int16 {
-	var keys []int16
-	for _, r := range append(t.kafka[:], t.own[:]...) {
-		if r != nil {
-			keys = append(keys, r.Key)
-		}
-	}
-	return keys
 }
 
 func newRoute(e Endpoint) *route {
@@ -111,21 +129,29 @@ func (t *Dispatcher) Serve(c *wire.Call) wire.Outcome {
 		return refuse("unsupported version")
 	case r.Where == Peer && !look(t.d, c).may(auth.ClusterAction, auth.TheCluster):
 		return refuse("not a broker")
+	case !r.early() && t.d.Ready != nil && !t.d.Ready():
+		return refuse("starting")
 	case !r.bounded(c):
 		return malformed()
 	case r.Where == Controller:
-		return onController(t.d, r.Serve)(c)
+		return onController(t.d, r.firstFlexible, r.Serve)(c)
 	}
 	return r.Serve(c)
 }
 
+// early says whether an API is served before the cluster has let this broker
+// in: that is how it comes to be let in.
+func (r *route) early() bool {
+	return r.Where != Anywhere || r.Key == apiVersionsKey
+}
+
 // onController serves a call where the controller is: here, or forwarded. With
 // no controller it is served here, and hears so from the one who proposes.
-func onController(d Deps, serve func(*wire.Call) wire.Outcome) func(*wire.Call) wire.Outcome {
+func onController(d Deps, firstFlexible int16, serve func(*wire.Call) wire.Outcome) func(*wire.Call) wire.Outcome {
 	return func(c *wire.Call) wire.Outcome {
-		if d.Forward != nil {
+		if d.Remote != nil {
 			if node, ok := d.Controller.Leader(); ok && node != d.Conf.NodeID {
-				return d.Forward.Forward(node, c)
+				return forward(d, node, c, c.Version >= firstFlexible, serve)
 			}
 		}
 		return serve(c)

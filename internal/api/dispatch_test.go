@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"testing"
 
 	"github.com/brokerd/brokerd/internal/auth"
@@ -14,7 +15,7 @@ import (
 func TestUnknown(t *testing.T) {
 	n := startNode(t)
 	for _, c := range []struct{ key, version int16 }{
-		{3, 14}, {3, -1}, {4, 0}, {127, 0}, {128, 0}, {-1, 0}, {-32768, 0}, {32767, 0}, {9999, 0}, {10002, 0}, {10016, 0}, {10000, 1}, {18, -1},
+		{3, 14}, {3, -1}, {4, 0}, {127, 0}, {128, 0}, {-1, 0}, {-32768, 0}, {32767, 0}, {9999, 0}, {10003, 0}, {10016, 0}, {10000, 1}, {18, -1},
 	} {
 		if n.Trait(c.key, c.version).Known {
 			t.Errorf("key %d v%d is known", c.key, c.version)
@@ -113,39 +114,117 @@ func TestNobodyMay(t *testing.T) {
 	}
 }
 
-// forwarder notes what it was given.
-type forwarder struct {
+// far is a controller on another node: it opens envelopes there, or fails.
+type far struct {
+	at   *testNode
+	fail error
 	node int32
-	call *wire.Call
+	key  int16
 }
 
-func (f *forwarder) Forward(node int32, c *wire.Call) wire.Outcome {
-	f.node, f.call = node, c
-	return refuse("forwarded")
+func (f *far) ToController(context.Context, kmsg.Request) (kmsg.Response, error) {
+	return nil, wire.ErrPeerUnreachable
+}
+
+func (f *far) Ask(_ context.Context, node int32, req kmsg.Request) (kmsg.Response, error) {
+	f.node, f.key = node, req.Key()
+	if f.fail != nil {
+		return nil, f.fail
+	}
+	f.at.t.Helper()
+	return askOn[*kmsg.EnvelopeResponse](f.at, connection("CONTROLLER"), req), nil
 }
 
 // TestForward: what is for the controller goes to it when it is another node,
-// auto-created topics too; with no controller it is served here.
+// auto-created topics too, in the name of who asked.
 func TestForward(t *testing.T) {
 	n := startNode(t)
-	f := &forwarder{}
+	var asked []string
+	there := n.rebuild(func(d *Deps) {
+		d.Auth = rules(func(q auth.Question) bool {
+			if q.Resource.Type == auth.Topic {
+				asked = append(asked, q.Principal.Name+" from "+q.Host)
+			}
+			return true
+		})
+	})
+	f := &far{at: there}
 	self := *n.deps.Conf
 	self.NodeID = 9 // as if we were not the leader, which is 1
-	away := n.rebuild(func(d *Deps) { d.Forward, d.Conf = f, &self })
+	away := n.rebuild(func(d *Deps) { d.Remote, d.Conf = f, &self })
+	alice := connection("PLAINTEXT")
+	alice.Principal = wire.Principal{Type: "User", Name: "alice"}
 	req := kmsg.NewPtrCreateTopicsRequest()
-	req.Version = 7
-	if a := away.Serve(callOf(connection("PLAINTEXT"), req)).Finish(false); a.Close != "forwarded" || f.node != 1 || f.call.Key != 19 {
-		t.Errorf("%+v to %d", a, f.node)
+	req.Version, req.TimeoutMillis = 7, 5000
+	req.Topics = []kmsg.CreateTopicsRequestTopic{newTopic("x", 1, 1)}
+	if got := askOn[*kmsg.CreateTopicsResponse](away, alice, req); got.Topics[0].ErrorCode != 0 || f.node != 1 || f.key != envelopeKey {
+		t.Errorf("%+v by way of node %d", got.Topics, f.node)
 	}
-	f.call = nil
+	if len(asked) == 0 || asked[0] != "alice from 127.0.0.1" {
+		t.Errorf("the controller heard of %v", asked)
+	}
+	old := kmsg.NewPtrCreateTopicsRequest() // a version without tags
+	old.Version, old.TimeoutMillis, old.Topics = 2, 5000, []kmsg.CreateTopicsRequestTopic{newTopic("y", 1, 1)}
+	if got := askOn[*kmsg.CreateTopicsResponse](away, alice, old); got.Topics[0].ErrorCode != 0 {
+		t.Errorf("version 2: %+v", got.Topics)
+	}
 	auto := metadataFor(12, "new")
 	auto.AllowAutoTopicCreation = true
-	if got := ask[*kmsg.MetadataResponse](away, auto); f.call == nil || f.call.Key != 19 || got.Topics[0].ErrorCode != kerr.LeaderNotAvailable.Code {
-		t.Errorf("auto-creation: %+v, %+v", f.call, got.Topics)
+	if got := ask[*kmsg.MetadataResponse](away, auto); got.Topics[0].ErrorCode != 0 {
+		t.Errorf("auto-creation: %+v", got.Topics)
 	}
-	f.call = nil
-	here := n.rebuild(func(d *Deps) { d.Forward = f })
-	if got := create(here, 7, newTopic("here", 1, 1)); got[0].ErrorCode != 0 || f.call != nil {
-		t.Errorf("the controller forwards: %+v", got)
+	if f.key = 0; create(n, 7, newTopic("here", 1, 1))[0].ErrorCode != 0 || f.key != 0 {
+		t.Errorf("the controller forwards")
 	}
+}
+
+// TestForwardFails: what surely did not reach the controller is served here,
+// and hears why not; where nobody can say, the connection closes.
+func TestForwardFails(t *testing.T) {
+	n := startNode(t)
+	follower := newNode(t, false)
+	follower.run()
+	f := &far{fail: wire.ErrPeerUnreachable}
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.Version, req.TimeoutMillis = 7, 5000
+	req.Topics = []kmsg.CreateTopicsRequestTopic{newTopic("x", 1, 1)}
+	answer := func() wire.Answer {
+		o := forward(Deps{Remote: f}, 1, callOf(connection("PLAINTEXT"), req), true, follower.Serve)
+		done := make(chan struct{})
+		o.Notify(func(*wire.Handoff) { close(done) })
+		<-done
+		return o.Finish(false)
+	}
+	resp := kmsg.NewPtrCreateTopicsResponse()
+	n.decode(answer(), 7, resp)
+	if resp.Topics[0].ErrorCode != kerr.InvalidReplicationFactor.Code { // the follower knows of no broker
+		t.Errorf("%+v", resp.Topics)
+	}
+	f.fail = wire.ErrPeerLost
+	if a := answer(); a.Close != "controller lost" {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestEnvelope: what no controller serves is not served out of an envelope, nor
+// what cannot be read.
+func TestEnvelope(t *testing.T) {
+	n := startNode(t)
+	good := envelope(callOf(connection("PLAINTEXT"), metadataFor(12, "x")), true)
+	for what, change := range map[string]func(*kmsg.EnvelopeRequest){
+		"not for a controller": func(*kmsg.EnvelopeRequest) {},
+		"cut off":              func(e *kmsg.EnvelopeRequest) { e.RequestData = e.RequestData[:5] },
+		"an envelope in one":   func(e *kmsg.EnvelopeRequest) { e.RequestData = envelopeOf(e) },
+		"no principal":         func(e *kmsg.EnvelopeRequest) { e.RequestPrincipal = nil },
+	} {
+		e := *good
+		change(&e)
+		if got := askOn[*kmsg.EnvelopeResponse](n, connection("CONTROLLER"), &e); got.ErrorCode != kerr.InvalidRequest.Code {
+			t.Errorf("%s: code %d", what, got.ErrorCode)
+		}
+	}
+}
+
+func envelopeOf(e *kmsg.EnvelopeRequest) []byte {
+	return envelope(callOf(connection("PLAINTEXT"), e), true).RequestData
 }

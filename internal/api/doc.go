@@ -20,7 +20,8 @@
 //	P6  a request of a key or version that the table does not list is never
 //	    answered, except ApiVersions: it hears, in version 0, which ones are.
 //
-// Goroutines: none of its own. Handlers run on the connection's goroutine,
+// Goroutines: one per request that is on its way to a controller on another node
+// (envelope.go), ended by its deadline; no others. Handlers run on the connection's goroutine,
 // completions on that of whoever completes. Locks: pending.mu, autocreate.mu,
 // waiting.mu, and those of fetch sessions and producer ids; they guard memory
 // only, and nothing is called under them.

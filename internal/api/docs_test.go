@@ -70,6 +70,8 @@ func keyName(key int16) string {
 		return "DescribeReplicas"
 	case 10001:
 		return "OpenRaftStream"
+	case 10002:
+		return "DescribeNode"
 	}
 	return strings.Replace(kmsg.NameForKey(key), "InitProducerID", "InitProducerId", 1)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -145,8 +146,12 @@ func (a *initProducerAPI) later(r wire.Reply) wire.Outcome {
 	return w
 }
 
-// ask submits one command for a block; its result serves all who wait by then.
+// ask gets one block from the controller; it serves all who wait by then.
 func (a *initProducerAPI) ask(deadline time.Time) {
+	if a.d.Remote != nil && !a.d.Controller.Active() {
+		go a.askRemote(deadline) // ends by its deadline
+		return
+	}
 	cmd := meta.AllocateProducerIDs{Broker: a.d.Conf.NodeID, BrokerEpoch: a.brokerEpoch(), Count: producerBlock}
 	a.submit([]meta.Command{cmd}, deadline, func(c controller.Committed) {
 		err := c.Err
@@ -157,8 +162,26 @@ func (a *initProducerAPI) ask(deadline time.Time) {
 			a.failed(err)
 			return
 		}
-		a.got(c.Results[0].FirstID, deadline)
+		a.got(c.Results[0].FirstID, producerBlock, deadline)
 	})
+}
+
+// askRemote asks the controller on another node.
+func (a *initProducerAPI) askRemote(deadline time.Time) {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	req := kmsg.NewPtrAllocateProducerIDsRequest()
+	req.BrokerID, req.BrokerEpoch = a.d.Conf.NodeID, a.brokerEpoch()
+	resp, err := a.d.Remote.ToController(ctx, req)
+	block, ok := resp.(*kmsg.AllocateProducerIDsResponse)
+	switch {
+	case err != nil:
+		a.failed(controller.ErrNotLeader)
+	case !ok || block.ErrorCode != 0 || block.ProducerIDLen <= 0:
+		a.failed(controller.ErrUnknownOutcome)
+	default:
+		a.got(block.ProducerIDStart, int64(block.ProducerIDLen), deadline)
+	}
 }
 
 func (a *initProducerAPI) brokerEpoch() int64 {
@@ -169,10 +192,10 @@ func (a *initProducerAPI) brokerEpoch() int64 {
 }
 
 // got takes a block and serves who waits. More than a block may wait.
-func (a *initProducerAPI) got(first int64, deadline time.Time) {
+func (a *initProducerAPI) got(first, count int64, deadline time.Time) {
 	a.mu.Lock()
-	a.next, a.end = first, first+producerBlock
-	n := min(len(a.waiting), producerBlock)
+	a.next, a.end = first, first+count
+	n := min(len(a.waiting), int(count))
 	served := a.waiting[:n:n]
 	a.waiting = append([]*idWaiter(nil), a.waiting[n:]...)
 	for _, w := range served {

@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// ownAPI answers what Kafka has no message for: DescribeReplicas (10000) and
-// OpenRaftStream (10001).
+// ownAPI answers what Kafka has no message for: DescribeReplicas (10000),
+// OpenRaftStream (10001) and DescribeNode (10002).
 type ownAPI struct{ d Deps }
 
 // replicas answers DescribeReplicas for the partitions that this broker leads.
@@ -141,6 +141,18 @@ func (a *ownAPI) raftStream(c *wire.Call) wire.Outcome {
 		}
 	}
 	return &wire.Ready{Answer: answer}
+}
+
+// node answers DescribeNode.
+func (a *ownAPI) node(c *wire.Call) wire.Outcome {
+	if !read(c, &wire.DescribeNodeRequest{}) {
+		return malformed()
+	}
+	resp := wire.DescribeNodeResponse{Node: a.d.Conf.NodeID, Leader: -1}
+	if a.d.Node != nil {
+		resp = a.d.Node()
+	}
+	return wire.Respond(c, &resp)
 }
 
 // checkStream refuses a stream on a listener that does not serve them, and one

@@ -15,6 +15,7 @@ import (
 //	1 2 4 8 16   so many bytes          [ … ]   an array of structures
 //	s            a string               ( … )   an array of plain values
 //	b            bytes                  ? … ?   a structure that may be null
+//	                                    { … }   a structure
 //
 // with the versions that have it in front: 3+: or 8-10:. Tagged fields need no
 // mention. shapes_test.go encodes every request in every version and walks it.
@@ -38,10 +39,15 @@ var shapes = map[int16]string{
 	46: "4 [ s ( 4 ) ]",
 	55: "[ s [ 4 ] ]",
 	56: "4 8 [ 0-1:s 2+:16 [ 4 4 0-2:( 4 ) 3+:[ 4 8 ] 1+:1 4 ] ]",
+	58: "b b b",
 	60: "1 1+:1 2+:1",
 	61: "[ s ( 4 ) ]",
+	62: "4 s 16 [ s s 2 2 ] [ s 2 2 ] s 1+:1 2+:( 16 ) 3+:8",
+	63: "4 8 8 1 1",
+	67: "4 8",
 	74: "1+:( 1 )",
 	75: "[ s ] 4 ? s 4 ?",
+	82: "s 4 4 16 [ s s 2 ] { 2 2 }",
 }
 
 // shapeOf makes the shape of one request in one version. Our own messages have
@@ -90,6 +96,9 @@ func (p *shapeParser) fields(end string, structs []reflect.Type) (out []field) {
 			f.elem = p.fields(closing[what], structsIn(structs[0]))
 			f.min, f.cost = p.min(f.elem, p.flexible), structCost(structs[0])
 			structs = structs[1:]
+		case "{":
+			f.kind, f.elem = inline, p.fields("}", nil)
+			f.min = p.min(f.elem, p.flexible)
 		case "(":
 			f.kind, f.elem = bareList, p.fields(")", nil)
 			f.min, f.cost = p.min(f.elem, false), bareCost(f.elem[0])
@@ -133,6 +142,8 @@ func (p *shapeParser) min(fields []field, tags bool) (n int) {
 		switch {
 		case f.kind == fixed:
 			n += f.size
+		case f.kind == inline:
+			n += f.min
 		case f.kind == optional || p.flexible:
 			n++
 		case f.kind == text:

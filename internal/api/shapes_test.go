@@ -57,7 +57,7 @@ func fill(rng *rand.Rand, v reflect.Value) {
 		v.SetString("some-name-or-other"[:rng.IntN(18)])
 	case reflect.Bool:
 		v.SetBool(rng.IntN(2) == 0)
-	case reflect.Uint8:
+	case reflect.Uint8, reflect.Uint16:
 		v.SetUint(uint64(rng.IntN(256)))
 	default:
 		v.SetInt(int64(rng.IntN(100)))

@@ -29,14 +29,15 @@ const (
 	list                      // elements with fields, and tags where flexible
 	bareList                  // elements without tags
 	optional                  // a byte, then, unless it is -1, fields
+	inline                    // fields, and tags where flexible
 )
 
 // field is one field of a request in one version.
 type field struct {
 	kind fieldKind
 	size int     // fixed: its length
-	elem []field // list, bareList, optional
-	min  int     // list, bareList: least encoded size of an element
+	elem []field // list, bareList, optional, inline
+	min  int     // list, bareList: least encoded size of an element; inline: its own
 	cost int     // list, bareList: decoded size of an element
 }
 
@@ -92,6 +93,8 @@ func (k *skim) one(f *field) bool {
 		present := k.p[0] != 0xff
 		k.p = k.p[1:]
 		return !present || k.structure(f.elem)
+	case inline:
+		return k.structure(f.elem)
 	}
 	return k.elements(f)
 }

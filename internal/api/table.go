@@ -19,9 +19,14 @@ type Deps struct {
 	Replicas   *replica.Manager
 	Auth       auth.Authorizer // nil: AllowAll
 	Log        *slog.Logger    // nil: slog.Default
-	// Forward takes requests for the controller to it, when it is another
-	// node. nil as long as there is only one.
-	Forward Forwarder
+	// Remote takes requests for the controller to it, when it is another node.
+	// nil: there is no other.
+	Remote Remote
+	// Node tells who this node is (DescribeNode).
+	Node func() wire.DescribeNodeResponse
+	// Ready says whether the cluster has let this broker in; nil: it has. Before
+	// that only what brings it in is served.
+	Ready func() bool
 }
 
 // Place is where a request must be served.
@@ -52,7 +57,8 @@ type Endpoint struct {
 // Table lists every API of the broker.
 func Table(d Deps) []Endpoint {
 	topics, configs, cluster, own := &topicsAPI{d}, &configsAPI{d}, &clusterAPI{d}, &ownAPI{d}
-	meta := newMetadata(d, onController(d, topics.create))
+	life := lifeAPI{d}
+	meta := newMetadata(d, onController(d, firstFlexible(createTopicsKey, 7), topics.create))
 	fetch := newFetch(d)
 
 	table := []Endpoint{
@@ -74,12 +80,18 @@ func Table(d Deps) []Endpoint {
 		{Key: 46, Min: 0, Max: 0, Serve: cluster.reassignments},
 		{Key: 55, Min: 0, Max: 2, Where: Controller, Serve: cluster.quorum},
 		{Key: 56, Min: 3, Max: 3, Hidden: true, Where: Peer, Serve: alterAPI{d}.serve},
+		{Key: envelopeKey, Min: 0, Max: 0, Hidden: true, ReadsOn: true, Where: Peer}, // opened by the dispatcher
 		{Key: 60, Min: 0, Max: 2, Serve: cluster.describe},
 		{Key: 61, Min: 0, Max: 0, Serve: producersAPI{d}.serve},
+		{Key: 62, Min: 0, Max: 4, Hidden: true, Where: Peer, Serve: life.register},
+		{Key: 63, Min: 0, Max: 2, Hidden: true, Where: Peer, Serve: life.heartbeat},
+		{Key: 67, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: life.producerIDs},
 		{Key: 74, Min: 0, Max: 1, Serve: configs.list},
 		{Key: 75, Min: 0, Max: 0, Serve: meta.describePartitions},
+		{Key: 82, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: life.member},
 		{Key: wire.KeyDescribeReplicas, Min: 0, Max: 0, Hidden: true, Serve: own.replicas},
 		{Key: wire.KeyOpenRaftStream, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: own.raftStream},
+		{Key: wire.KeyDescribeNode, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: own.node},
 	}
 	for i := range table {
 		if table[i].Key == apiVersionsKey {

@@ -9,7 +9,9 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 
+	"github.com/brokerd/brokerd/internal/api"
 	"github.com/brokerd/brokerd/internal/catalog"
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/controller"
@@ -20,9 +22,6 @@ import (
 	"github.com/brokerd/brokerd/internal/vfs"
 	"github.com/brokerd/brokerd/internal/wire"
 )
-
-// ErrSeveralNodes refuses a configuration that only a group of nodes can serve.
-var ErrSeveralNodes = errors.New("this release runs single nodes only")
 
 // Options is what a broker is made of. The zero values are the product's.
 type Options struct {
@@ -41,7 +40,13 @@ type Broker struct {
 	o        Options
 	identity Identity
 	boot     string
+	face     *face
+	door     *door
+	peers    *peers
+	told     atomic.Pointer[string] // who is missing, while somebody is
+	hint     atomic.Pointer[leaderHint]
 	locks    []io.Closer
+	stores   *controller.Stores // of raft, opened and not handed over yet
 	catalog  *catalog.Store
 	control  *controller.Controller
 	replicas *replica.Manager
@@ -62,10 +67,10 @@ type Broker struct {
 // was started has ended.
 func New(ctx context.Context, o Options) (*Broker, error) {
 	o.setDefaults()
-	if err := refuseSeveral(o.Conf); err != nil {
-		return nil, err
+	b := &Broker{
+		o: o, boot: bootID(), fail: make(chan error, 1), ready: make(chan struct{}),
+		catalog: catalog.NewStore(), face: newFace(o.Conf), door: &door{},
 	}
-	b := &Broker{o: o, boot: bootID(), fail: make(chan error, 1), ready: make(chan struct{})}
 	if err := b.start(ctx); err != nil {
 		b.abandon()
 		return nil, err
@@ -91,53 +96,48 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// refuseSeveral: a file that names several voters is understood, and one node
-// must not act as if it were the group.
-func refuseSeveral(c *conf.Broker) error {
-	others := len(c.Voters)
-	what := "controller.quorum.voters"
-	if n := len(c.BootstrapServers); n > others {
-		others, what = n, "controller.quorum.bootstrap.servers"
-	}
-	if others > 1 {
-		return fmt.Errorf("%s names %d nodes, but %w; name only this one, or none", what, others, ErrSeveralNodes)
-	}
-	return nil
-}
-
+// start goes through the house from the cellar up. The listeners for other nodes
+// are the first to accept: who this node is may be for the others to say.
 func (b *Broker) start(ctx context.Context) (err error) {
-	c := b.o.Conf
-	dirs := b.dirs()
-	if b.locks, err = lockDirs(b.o.FS, dirs); err != nil {
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	b.stop = cancel
+	if b.locks, err = lockDirs(b.o.FS, b.dirs()); err != nil {
 		return err
 	}
-	if b.identity, err = Identify(b.o.FS, Wanted{Dirs: dirs, ClusterID: c.ClusterID, NodeID: c.NodeID, Format: c.AutoFormat}); err != nil {
+	empty, err := b.recognize()
+	if err != nil {
+		return err
+	}
+	if err := b.listen(ctx); err != nil {
+		return err
+	}
+	b.run(running, "server", b.server.Run)
+	voters, err := b.settle(ctx, empty)
+	if err != nil {
 		return err
 	}
 	mark, clean, err := takeMarker(b.o.FS, b.metadataDir(), b.o.Log)
 	if err != nil {
 		return err
 	}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	b.stop = cancel
-	if err := b.openController(running); err != nil {
-		return err
-	}
 	b.writers = wire.NewWriters()
 	b.run(running, "writers", b.writers.Run)
+	if err := b.openController(ctx, running, voters); err != nil {
+		return err
+	}
 	if err := b.openLogs(ctx, clean); err != nil {
 		return err
 	}
-	if err := b.listen(ctx); err != nil {
-		return err
+	b.registerMetrics()
+	if b.o.Conf.HasRole("broker") {
+		b.run(running, "replicas", b.replicas.Run)
+		b.control.Register(b.registration(mark, clean))
 	}
-	b.run(running, "replicas", b.replicas.Run)
-	b.control.Register(b.registration(mark, clean))
 	if err := b.joined(ctx); err != nil {
 		return err
 	}
-	b.run(running, "server", b.server.Run)
 	close(b.ready)
+	b.server.Admit()
 	return nil
 }
 
@@ -165,49 +165,67 @@ func (b *Broker) dirs() []string {
 	return append(slices.Clone(dirs), metadata)
 }
 
-func (b *Broker) openController(running context.Context) error {
+// openController opens raft. voters, if any, is the group that this node founds.
+func (b *Broker) openController(ctx, running context.Context, voters []controller.Server) error {
 	c, dir := b.o.Conf, b.metadataDir()
-	stores, err := b.o.Stores(path.Join(dir, "raft"), b.o.Log)
+	stores, err := b.openStores()
 	if err != nil {
 		return err
 	}
-	b.catalog = catalog.NewStore()
 	o := controller.Options{
 		Node: b.identity.NodeID, Directory: b.identity.Directories[dir], ClusterID: b.identity.ClusterID,
-		Address: b.raftAddress(), Catalog: b.catalog, Network: b.o.Network, Stores: stores, Log: b.o.Log,
-		HeartbeatInterval: c.HeartbeatInterval, SessionTimeout: c.SessionTimeout,
+		Address: b.raftAddress(ctx), Catalog: b.catalog, Network: b.o.Network, Stores: stores, Log: b.o.Log,
+		Remote: remote{b}, HeartbeatInterval: c.HeartbeatInterval, SessionTimeout: c.SessionTimeout,
 		ElectionTimeout: c.ElectionTimeout, SnapshotBytes: c.SnapshotBytes,
 		Full: func() bool { return b.logs != nil && b.logs.Full(dir) },
 	}
-	if err := o.BootstrapSelf(); err != nil {
+	switch {
+	case alone(c):
+		err = o.BootstrapSelf()
+	case len(voters) > 0:
+		err = o.BootstrapGroup(voters)
+	}
+	if err != nil {
 		return errors.Join(err, stores.Closer.Close())
 	}
 	if b.control, err = controller.Open(o); err != nil {
 		return err
 	}
-	b.run(running, "controller", b.control.Run)
-	return nil
-}
-
-// raftAddress is where others reach this node's raft streams.
-func (b *Broker) raftAddress() string {
-	for _, l := range b.o.Conf.Listeners {
-		if b.o.Conf.IsController(l.Name) {
-			return hostPort(l.Host, l.Port)
-		}
-	}
-	l := b.o.Conf.Listeners[0]
-	return hostPort(l.Host, l.Port)
-}
-
-func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
-	c := b.o.Conf
+	b.peers = newPeers(b)
 	b.replicas = replica.New(replica.Options{
 		Self: b.identity.NodeID, Catalog: b.catalog, Conf: c, Logger: b.o.Log,
 		Ready:      b.control.KnowsUs,
 		NewHandoff: b.writers.NewHandoff,
 		Fault:      b.reportFault,
 	})
+	b.door.now.Store(api.New(b.deps()))
+	b.face.opened(b.control)
+	b.run(running, "controller", b.control.Run)
+	if !alone(c) {
+		b.run(running, "membership", b.keepMember)
+	}
+	return nil
+}
+
+// deps is what the API reaches for once everything is there.
+func (b *Broker) deps() api.Deps {
+	return api.Deps{
+		Catalog: b.catalog, Controller: b.control, Conf: b.o.Conf, Replicas: b.replicas, Log: b.o.Log,
+		Node: b.face.describe, Ready: b.isReady, Remote: remote{b},
+	}
+}
+
+func (b *Broker) isReady() bool {
+	select {
+	case <-b.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
+	c := b.o.Conf
 	b.logs, err = storage.Open(ctx, storage.Options{
 		FS: b.o.FS, Dirs: c.LogDirs, Flushed: b.replicas.Flushed, DirFailed: b.replicas.DirFailed, Clean: clean,
 		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
@@ -221,12 +239,17 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	return nil
 }
 
-// joined waits until the cluster knows this broker and its partitions are led (I4).
+// joined waits until the cluster knows this broker and its partitions are led
+// (I4); a node that is no broker, until there is a controller.
 func (b *Broker) joined(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	joined := make(chan error, 1)
 	go func() { // ends with this call, at the latest
+		if !b.o.Conf.HasRole("broker") {
+			joined <- b.control.WaitLeader(ctx)
+			return
+		}
 		_, err := b.control.WaitActive(ctx)
 		if err == nil {
 			select {

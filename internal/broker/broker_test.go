@@ -158,16 +158,6 @@ func TestHealthAndMetrics(t *testing.T) {
 	}
 }
 
-func TestSeveralVotersAreRefused(t *testing.T) {
-	o := testOptions(t, t.TempDir(), map[string]string{
-		"process.roles": "broker,controller", "node.id": "1", "controller.listener.names": "CONTROLLER",
-		"listeners": "PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:19093", "controller.quorum.voters": "1@127.0.0.1:19093,2@127.0.0.1:19193,3@127.0.0.1:19293",
-	})
-	if _, err := New(t.Context(), o); !errors.Is(err, ErrSeveralNodes) || strings.Contains(err.Error(), "\n") {
-		t.Fatalf("got %v", err)
-	}
-}
-
 func TestLockFileThatCannotBeOpened(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, lockFile), 0o700); err != nil {

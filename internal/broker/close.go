@@ -13,8 +13,10 @@ import (
 func (b *Broker) Close(ctx context.Context) error {
 	b.http.draining.Store(true)
 	b.finishWrites(ctx)
-	if err := b.control.Leave(ctx); err != nil {
-		b.o.Log.Warn("leaving without the controller's consent", "error", err)
+	if b.o.Conf.HasRole("broker") {
+		if err := b.control.Leave(ctx); err != nil {
+			b.o.Log.Warn("leaving without the controller's consent", "error", err)
+		}
 	}
 	epoch, _ := b.control.Registered()
 	drained := make(chan error, 1)
@@ -24,7 +26,7 @@ func (b *Broker) Close(ctx context.Context) error {
 		b.o.Log.Warn("connections were cut", "error", err)
 	}
 	err := b.end()
-	if err == nil {
+	if err == nil && epoch > 0 {
 		err = b.leave(epoch)
 	}
 	return errors.Join(err, b.unlock())
@@ -53,6 +55,7 @@ func (b *Broker) end() error {
 	b.stop()
 	b.http.close()
 	b.parts.Wait()
+	b.peers.close()
 	return errors.Join(b.logs.Close(), b.control.Close())
 }
 
@@ -83,7 +86,11 @@ func (b *Broker) abandon() {
 		_ = b.logs.Close() // the first error is what counts
 	}
 	if b.control != nil {
+		b.peers.close()
 		_ = b.control.Close()
+	}
+	if b.stores != nil {
+		_ = b.stores.Closer.Close()
 	}
 	_ = b.unlock()
 }

@@ -1,6 +1,9 @@
 // Package broker puts the house together: it alone knows everyone.
 //
-//	New ─► locks, identity ─► controller (raft) ─► storage ─► replica ─► api ─► server ─► registered ─► ready
+//	New ─► locks, identity ─► listeners ─► settle ─► controller (raft) ─► storage ─► replica ─► registered ─► ready
+//	            what is empty    accept other      │ alone: founds a cluster of one
+//	            waits            nodes only        │ has raft state: goes on
+//	                                               └ else asks the configured controllers (meet.go)
 //	Close goes the other way round: no new requests, answers out, logs closed, the clean-stop marker last.
 //
 // The binary, the simulators and tests call the same New; file system, network
@@ -13,11 +16,19 @@
 //	    belongs to another cluster or node is never written to.
 //	I3  The clean-stop marker is gone, durably, before the first append, and is
 //	    written only after every log has been synced and closed.
-//	I4  Nothing is served before the broker has applied its own registration.
+//	I4  No client is served before the broker has applied its own registration;
+//	    until then it tells other nodes who it is, and takes raft streams.
+//	I5  A node without raft state founds a cluster only as the lowest of all
+//	    configured controllers, when every one has answered, none has state and
+//	    all are of one mind (decisions 4.3). Else it joins, without a vote.
+//	I6  What a node tells of its disk (cluster and directory id) is on that disk.
 //
-// Goroutines: the parts' Run methods, started in New and joined by Close, and
-// the HTTP server. Locks: none of its own.
+// Goroutines: the parts' Run methods (membership among them, which keeps this
+// node in the raft group and says who is missing), started in New and joined by
+// Close, the HTTP server, and two per peer that is in use (wire.Peer). Locks:
+// face.mu, peers.mu; they guard memory only.
 //
-// Tests: format_test.go and marker_test.go on the memory file system; the rest
+// Tests: meet_test.go (tables and a model of first creation), format_test.go and
+// marker_test.go on the memory file system; the rest
 // is tested whole, over real sockets, in broker_test.go and under test/.
 package broker

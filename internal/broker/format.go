@@ -145,34 +145,42 @@ type Wanted struct {
 // directory with foreign files, and directories that disagree with each other
 // or with what is wanted.
 func Identify(f vfs.FS, w Wanted) (Identity, error) {
-	id := Identity{ClusterID: w.ClusterID, NodeID: w.NodeID, Directories: map[string]step.TopicID{}}
+	id, empty, err := examine(f, w)
+	if err != nil {
+		return Identity{}, err
+	}
+	return id, id.formatEmpty(f, empty, w)
+}
+
+// examine reads who this node is, and which directories are empty.
+func examine(f vfs.FS, w Wanted) (id Identity, empty []string, err error) {
+	id = Identity{ClusterID: w.ClusterID, NodeID: w.NodeID, Directories: map[string]step.TopicID{}}
 	clusterFrom, nodeFrom := "the configuration", "the configuration (node.id)"
-	var empty []string
 	for _, dir := range w.Dirs {
 		m, err := ReadMeta(f, dir)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if err := refuseForeign(f, dir); err != nil {
-				return Identity{}, err
+				return Identity{}, nil, err
 			}
 			empty = append(empty, dir)
 			continue
 		case err != nil:
-			return Identity{}, err
+			return Identity{}, nil, err
 		}
 		at := path.Join(dir, metaFile)
 		if id.ClusterID != "" && id.ClusterID != m.ClusterID {
-			return Identity{}, fmt.Errorf("%s %w: its cluster.id is %s, but %s says %s", at, ErrIdentity, m.ClusterID, clusterFrom, id.ClusterID)
+			return Identity{}, nil, fmt.Errorf("%s %w: its cluster.id is %s, but %s says %s", at, ErrIdentity, m.ClusterID, clusterFrom, id.ClusterID)
 		}
 		if id.NodeID >= 0 && id.NodeID != m.NodeID {
-			return Identity{}, fmt.Errorf("%s %w: its node.id is %d, but %s says %d", at, ErrIdentity, m.NodeID, nodeFrom, id.NodeID)
+			return Identity{}, nil, fmt.Errorf("%s %w: its node.id is %d, but %s says %d", at, ErrIdentity, m.NodeID, nodeFrom, id.NodeID)
 		}
 		id.ClusterID, id.NodeID, clusterFrom, nodeFrom = m.ClusterID, m.NodeID, at, at
 		if err := id.add(dir, m.Directory); err != nil {
-			return Identity{}, err
+			return Identity{}, nil, err
 		}
 	}
-	return id, id.formatEmpty(f, empty, w)
+	return id, empty, nil
 }
 
 func (id *Identity) add(dir string, d step.TopicID) error {

@@ -128,17 +128,17 @@ type health struct {
 
 // ready answers 200 when this broker serves all that is asked of it.
 func (h *httpServer) ready(w http.ResponseWriter, _ *http.Request) {
-	var reasons []string
-	select {
-	case <-h.b.ready:
-	default:
-		reasons = append(reasons, "starting")
+	if !h.b.isReady() { // and not all parts are there to be asked
+		respond(w, http.StatusServiceUnavailable, health{"not ready", h.missing([]string{"starting"})})
+		return
 	}
+	var reasons []string
 	if h.draining.Load() {
 		reasons = append(reasons, "shutting down")
 	}
 	if _, ok := h.b.control.Leader(); !ok {
 		reasons = append(reasons, "no controller quorum: serving what this broker leads, administration refused")
+		reasons = h.missing(reasons)
 	}
 	if h.b.logs != nil {
 		for _, d := range h.b.logs.Dirs() {
@@ -155,6 +155,14 @@ func (h *httpServer) ready(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	respond(w, http.StatusOK, health{Status: "ready"})
+}
+
+// missing adds whom this node waits for.
+func (h *httpServer) missing(reasons []string) []string {
+	if who := h.b.told.Load(); who != nil {
+		return append(reasons, "waiting for "+*who)
+	}
+	return reasons
 }
 
 // lostReasons is how many offline partitions an answer names one by one.

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 
 	"github.com/brokerd/brokerd/internal/api"
@@ -18,15 +19,14 @@ type Bound struct {
 	Advertised    string   // host:port that clients are told; "" for a controller listener
 }
 
-// listen binds every listener. Nothing is accepted yet.
+// listen binds every listener. Those over which nodes find each other accept at
+// once, the others when the cluster has let this node in.
 func (b *Broker) listen(ctx context.Context) error {
 	c := b.o.Conf
-	dispatcher := api.New(api.Deps{
-		Catalog: b.catalog, Controller: b.control, Conf: c, Replicas: b.replicas, Log: b.o.Log,
-	})
-	b.timing = newTiming(b.o.Metrics, dispatcher.Keys())
+	b.door.now.Store(api.NewGreeter(api.Deps{Catalog: b.catalog, Conf: c, Node: b.face.describe}))
+	b.timing = newTiming(b.o.Metrics, api.Keys())
 	b.server = server.New(server.Options{
-		Network: b.o.Network, Dispatcher: dispatcher, Logger: b.o.Log, OnPanic: b.o.OnPanic, Observe: b.timing.observe,
+		Network: b.o.Network, Dispatcher: b.door, Logger: b.o.Log, OnPanic: b.o.OnPanic, Observe: b.timing.observe,
 		RequestMaxBytes: c.RequestMaxBytes, QueuedMaxRequestBytes: queuedBytes(c.QueuedMaxRequestBytes),
 		MaxIdle: c.ConnectionsMaxIdle, MaxConnections: c.MaxConnections, MaxConnectionsPerIP: c.MaxConnectionsPerIP,
 	})
@@ -36,7 +36,7 @@ func (b *Broker) listen(ctx context.Context) error {
 		if want.Port == 0 {
 			want.Port = ports[l.Name]
 		}
-		addr, err := b.server.Listen(ctx, server.Listener{Name: l.Name, Addr: hostPort(want.Host, want.Port), Reserved: c.IsController(l.Name)})
+		addr, err := b.server.Listen(ctx, server.Listener{Name: l.Name, Addr: hostPort(want.Host, want.Port), Reserved: c.IsController(l.Name), Late: !b.forNodes(l.Name)})
 		if err != nil && l.Optional {
 			b.o.Log.Debug("optional listener is not there", "listener", l.Name, "error", err)
 			continue
@@ -50,11 +50,19 @@ func (b *Broker) listen(ctx context.Context) error {
 		b.bound = append(b.bound, Bound{Listener: l, Addr: addr, Advertised: b.advertised(l.Name, ports[l.Name])})
 	}
 	b.http = newHTTP(b)
-	if err := b.http.listen(ctx, b.o.Network, c); err != nil {
-		return err
-	}
-	b.registerMetrics()
-	return nil
+	return b.http.listen(ctx, b.o.Network, c)
+}
+
+// forNodes says whether other nodes open raft streams on a listener.
+func (b *Broker) forNodes(listener string) bool {
+	c := b.o.Conf
+	return c.IsController(listener) || !c.HasRole("controller") && listener == c.InterBroker
+}
+
+// raftListener is the listener over which others open raft streams, as bound.
+func (b *Broker) raftListener() Bound {
+	i := slices.IndexFunc(b.bound, func(l Bound) bool { return b.forNodes(l.Name) })
+	return b.bound[max(i, 0)] // there is one: the configuration sees to it
 }
 
 // BindError says that an address could not be bound.
@@ -82,7 +90,7 @@ func (b *Broker) advertised(listener string, port int) string {
 // registration is what the controller is told of this broker.
 func (b *Broker) registration(mark marker, clean bool) meta.RegisterBroker {
 	r := meta.RegisterBroker{
-		Rack: b.o.Conf.Rack, BootID: b.boot, Voter: true, Intact: b.logs.Intact(),
+		Rack: b.o.Conf.Rack, BootID: b.boot, Voter: b.o.Conf.HasRole("controller"), Intact: b.logs.Intact(),
 		DefaultISR: b.o.Conf.Durability == "isr",
 	}
 	if clean {

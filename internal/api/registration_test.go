@@ -1,0 +1,84 @@
+package api
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// TestRegistrationTravels: what a broker says of itself arrives, bit by bit.
+func TestRegistrationTravels(t *testing.T) {
+	full := meta.RegisterBroker{
+		ID: 2, ClusterID: "c", Incarnation: step.TopicID{1}, Rack: "r", CleanEpoch: 7, BootID: "boot",
+		DiskError: true, Intact: true, DefaultISR: true, Voter: true, Dirs: []step.TopicID{{2}, {3}},
+		Endpoints: []meta.Endpoint{{Listener: "PLAINTEXT", Host: "h", Port: 9092}, {Listener: "TLS", Host: "::1", Port: 65535, Protocol: 1}},
+	}
+	bare := meta.RegisterBroker{ID: 3, ClusterID: "c"}
+	one := bare
+	one.Intact = true
+	for _, want := range []meta.RegisterBroker{full, bare, one} {
+		req := RegistrationRequest(want)
+		req.Version = 4
+		var back kmsg.BrokerRegistrationRequest
+		back.Version = 4
+		if err := back.ReadFrom(req.AppendTo(nil)); err != nil {
+			t.Fatal(err)
+		}
+		if got := registrationOf(&back); !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v\narrives as %+v", want, got)
+		}
+	}
+	beat := controller.Heartbeat{Broker: 2, Epoch: 9, Applied: 12, Last: 1 << 40, WantFence: true, WantShutdown: true}
+	req := HeartbeatRequest(beat)
+	req.Version = 1
+	var back kmsg.BrokerHeartbeatRequest
+	back.Version = 1
+	if err := back.ReadFrom(req.AppendTo(nil)); err != nil || heartbeatOf(&back) != beat {
+		t.Errorf("%+v arrives as %+v, %v", beat, heartbeatOf(&back), err)
+	}
+}
+
+// TestLifeOverTheWire: a broker registers, beats and gets producer ids by the
+// messages of Kafka's brokers; where no controller is, it hears so.
+func TestLifeOverTheWire(t *testing.T) {
+	n := startNode(t)
+	r := meta.RegisterBroker{ID: 2, ClusterID: "the-cluster", Incarnation: step.TopicID{9}, BootID: "b", Dirs: []step.TopicID{{8}}}
+	reg := RegistrationRequest(r)
+	reg.Version = 4
+	epoch := ask[*kmsg.BrokerRegistrationResponse](n, reg)
+	if b, ok := n.deps.Catalog.Image().Broker(2); epoch.ErrorCode != 0 || !ok || b.Epoch != epoch.BrokerEpoch || b.BootID != "b" {
+		t.Fatalf("%+v, %+v", epoch, b)
+	}
+	beat := HeartbeatRequest(controller.Heartbeat{Broker: 2, Epoch: epoch.BrokerEpoch})
+	if got := ask[*kmsg.BrokerHeartbeatResponse](n, beat); got.ErrorCode != 0 || !got.IsFenced || got.IsCaughtUp {
+		t.Errorf("%+v", got)
+	}
+	beat.BrokerEpoch--
+	if got := ask[*kmsg.BrokerHeartbeatResponse](n, beat); got.ErrorCode != kerr.StaleBrokerEpoch.Code {
+		t.Errorf("%+v", got)
+	}
+	ids := &kmsg.AllocateProducerIDsRequest{BrokerID: 2, BrokerEpoch: epoch.BrokerEpoch}
+	first := ask[*kmsg.AllocateProducerIDsResponse](n, ids)
+	second := ask[*kmsg.AllocateProducerIDsResponse](n, ids)
+	if first.ProducerIDLen == 0 || second.ProducerIDStart < first.ProducerIDStart+int64(first.ProducerIDLen) {
+		t.Errorf("%+v, %+v", first, second)
+	}
+	reg.ClusterID = "another"
+	if got := ask[*kmsg.BrokerRegistrationResponse](n, reg); got.ErrorCode != kerr.InconsistentClusterID.Code {
+		t.Errorf("another cluster: %+v", got)
+	}
+
+	idle := newNode(t, false)
+	idle.run()
+	if got := ask[*kmsg.BrokerRegistrationResponse](idle, reg); got.ErrorCode != kerr.NotController.Code {
+		t.Errorf("no controller: %+v", got)
+	}
+	if got := ask[*kmsg.BrokerHeartbeatResponse](idle, beat); got.ErrorCode != kerr.NotController.Code {
+		t.Errorf("no controller: %+v", got)
+	}
+}
