@@ -65,6 +65,7 @@ type fetchCall struct {
 
 	session     *fetchSession    // nil: none
 	follower    *replica.Session // nil: the fetch is a consumer's
+	number      int64            // of this request in follower
 	sessionID   int32
 	incremental bool
 	err         error // of the whole request

@@ -3,6 +3,7 @@ package replica_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,6 +31,8 @@ import (
 	"github.com/brokerd/brokerd/internal/wire"
 )
 
+var logDirs = []string{"d0", "d1"}
+
 // brokers is a cluster without a controller: real replicas, logs, fetch API and
 // server per broker, over one network and crashable disks. The metadata is one
 // ordered list of commands, guarded as raft's would be; a broker that is held
@@ -37,7 +40,7 @@ import (
 type brokers struct {
 	T     testing.TB
 	Net   *sim.Net
-	Nodes map[int32]*Node
+	Nodes map[int32]*node
 
 	mu      sync.Mutex
 	entries []*raft.Log
@@ -47,8 +50,8 @@ type brokers struct {
 	lose    bool // proposals are applied, their answers lost
 }
 
-// Node is one of them, running or not.
-type Node struct {
+// node is one of them, running or not.
+type node struct {
 	b     *brokers
 	ID    int32
 	FS    *vfs.Mem
@@ -68,7 +71,7 @@ type Node struct {
 
 // newBrokers makes a cluster of n brokers, 1 to n, all of them running.
 func newBrokers(t testing.TB, n int, settings map[string]string) *brokers {
-	b := &brokers{T: t, Net: sim.NewNet(sim.Options{Latency: 100 * time.Microsecond}), Nodes: map[int32]*Node{}, truth: catalog.NewStore()}
+	b := &brokers{T: t, Net: sim.NewNet(sim.Options{Latency: 100 * time.Microsecond}), Nodes: map[int32]*node{}, truth: catalog.NewStore()}
 	b.fsm = catalog.NewFSM(b.truth)
 	b.Must(meta.Bootstrap{ClusterID: "sim", Level: meta.MaxLevel})
 	for i := range n {
@@ -76,7 +79,12 @@ func newBrokers(t testing.TB, n int, settings map[string]string) *brokers {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := &Node{b: b, ID: int32(i + 1), FS: vfs.NewMem(), Conf: c}
+		x := &node{b: b, ID: int32(i + 1), FS: vfs.NewMem(), Conf: c}
+		for _, dir := range logDirs {
+			if err := errors.Join(x.FS.MkdirAll(dir), x.FS.SyncDir(".")); err != nil {
+				t.Fatal(err)
+			}
+		}
 		c.NodeID = x.ID
 		b.Nodes[x.ID] = x
 		x.Start()
@@ -118,7 +126,7 @@ func (b *brokers) Propose(cmds []meta.Command) []meta.Result {
 	return out
 }
 
-func (x *Node) catchUpLocked() {
+func (x *node) catchUpLocked() {
 	for x.fsm != nil && !x.held && x.applied < len(x.b.entries) {
 		x.fsm.Apply(x.b.entries[x.applied])
 		x.applied++
@@ -126,14 +134,14 @@ func (x *Node) catchUpLocked() {
 }
 
 // Hold keeps the metadata from a broker until Release.
-func (x *Node) Hold() {
+func (x *node) Hold() {
 	x.b.mu.Lock()
 	x.held = true
 	x.b.mu.Unlock()
 }
 
 // Release shows it what it has missed.
-func (x *Node) Release() {
+func (x *node) Release() {
 	x.b.mu.Lock()
 	x.held = false
 	x.catchUpLocked()
@@ -165,7 +173,7 @@ func (b *brokers) alter(ctx context.Context, req *kmsg.AlterPartitionRequest) (*
 }
 
 // Start registers the broker and runs it on what its disk has.
-func (x *Node) Start() {
+func (x *node) Start() {
 	b := x.b
 	t := b.T
 	x.Disk = vfs.NewFault(x.FS)
@@ -185,7 +193,7 @@ func (x *Node) Start() {
 		Alter: b.alter,
 	})
 	store, err := storage.Open(context.Background(), storage.Options{
-		FS: x.Disk, Dirs: []string{"d0", "d1"}, Flushed: x.M.Flushed, DirFailed: x.M.DirFailed, Logger: log,
+		FS: x.Disk, Dirs: logDirs, Flushed: x.M.Flushed, DirFailed: x.M.DirFailed, Logger: log,
 		MaxOpenFiles: 64, RetentionInterval: time.Hour, CheckpointInterval: time.Hour, ProducerExpiry: time.Hour,
 		ConfigOf: x.M.ConfigOf,
 	})
@@ -219,7 +227,7 @@ func (x *Node) Start() {
 }
 
 // register makes the broker known in a new life, and active.
-func (x *Node) register() {
+func (x *node) register() {
 	b := x.b
 	var seen int64
 	if old, ok := b.Image().Broker(x.ID); ok {
@@ -233,7 +241,7 @@ func (x *Node) register() {
 	}
 	r := b.Must(reg)
 	b.mu.Lock()
-	x.epoch, x.applied = r.Epoch, 0
+	x.epoch, x.applied, x.held = r.Epoch, 0, false
 	x.fsm = catalog.NewFSM(x.catalog)
 	x.catchUpLocked()
 	b.mu.Unlock()
@@ -241,7 +249,7 @@ func (x *Node) register() {
 }
 
 // Stop ends the broker in order; its disk keeps everything.
-func (x *Node) Stop() {
+func (x *node) Stop() {
 	if x.stop == nil {
 		return
 	}
@@ -253,27 +261,27 @@ func (x *Node) Stop() {
 }
 
 // Kill ends the process: what it wrote stays in the page cache.
-func (x *Node) Kill() { x.end(1) }
+func (x *node) Kill() { x.end(1) }
 
 // PowerCut loses what was not synced, each write with some chance.
-func (x *Node) PowerCut() {
+func (x *node) PowerCut() {
 	x.boot++
 	x.end(0.5)
 }
 
-func (x *Node) end(keep float64) {
+func (x *node) end(keep float64) {
 	disk := x.FS.Crash(rand.New(rand.NewPCG(uint64(x.ID), uint64(x.boot))), keep)
 	x.Stop()
 	x.FS = disk
 }
 
 // Fence is what the controller does when the broker's session ends.
-func (x *Node) Fence() {
+func (x *node) Fence() {
 	x.b.Must(meta.SetBrokerState{ID: x.ID, Epoch: x.epoch, State: meta.Fenced})
 }
 
 // Unfence lets it back in without a new life.
-func (x *Node) Unfence() {
+func (x *node) Unfence() {
 	x.b.Must(meta.SetBrokerState{ID: x.ID, Epoch: x.epoch, State: meta.Active})
 }
 
@@ -300,7 +308,7 @@ func (b *brokers) Record(t *meta.Topic, i int32) meta.Partition {
 }
 
 // Partition opens a partition at a broker.
-func (x *Node) Partition(t *meta.Topic, i int32) *replica.Partition {
+func (x *node) Partition(t *meta.Topic, i int32) *replica.Partition {
 	x.b.T.Helper()
 	p, err := x.M.Partition(t, i)
 	if err != nil {
@@ -309,16 +317,16 @@ func (x *Node) Partition(t *meta.Topic, i int32) *replica.Partition {
 	return p
 }
 
-// Sent is a batch on its way.
-type Sent struct {
+// sent is a batch on its way.
+type sent struct {
 	replica.Ticket
 	done chan struct{}
 }
 
-func (s *Sent) Completed(*replica.Ticket, *wire.Handoff) { close(s.done) }
+func (s *sent) Completed(*replica.Ticket, *wire.Handoff) { close(s.done) }
 
 // Wait gives why it was not acknowledged; within bounds the wait.
-func (s *Sent) Wait(within time.Duration) error {
+func (s *sent) Wait(within time.Duration) error {
 	select {
 	case <-s.done:
 		return s.Err
@@ -332,13 +340,13 @@ func (s *Sent) Wait(within time.Duration) error {
 }
 
 // Send appends one record with a value at a broker.
-func (x *Node) Send(t *meta.Topic, i int32, acks replica.Acks, value string) *Sent {
+func (x *node) Send(t *meta.Topic, i int32, acks replica.Acks, value string) *sent {
 	x.b.T.Helper()
 	batch, err := record.Build(record.Spec{}, record.Record{Timestamp: time.Now().UnixMilli(), Value: []byte(value)})
 	if err != nil {
 		x.b.T.Fatal(err)
 	}
-	s := &Sent{done: make(chan struct{})}
+	s := &sent{done: make(chan struct{})}
 	s.Owner = s
 	p, err := x.M.Partition(t, i)
 	if err != nil {
@@ -353,7 +361,7 @@ func (x *Node) Send(t *meta.Topic, i int32, acks replica.Acks, value string) *Se
 }
 
 // Bytes is everything in a broker's log of a partition.
-func (x *Node) Bytes(t *meta.Topic, i int32) []byte {
+func (x *node) Bytes(t *meta.Topic, i int32) []byte {
 	x.b.T.Helper()
 	log := x.Partition(t, i).Log()
 	var all []byte

@@ -63,7 +63,7 @@ func (b *brokers) isr(t *meta.Topic, i int32) string {
 }
 
 // ack sends one record and wants it acknowledged by all.
-func (x *Node) ack(t *meta.Topic, i int32, value string) {
+func (x *node) ack(t *meta.Topic, i int32, value string) {
 	x.b.T.Helper()
 	began := time.Now()
 	if err := x.Send(t, i, replica.AcksAll, value).Wait(30 * time.Second); err != nil {

@@ -28,6 +28,7 @@ type Session struct {
 	broker      int32
 	brokerEpoch int64
 	spoke       atomic.Int64 // step.Instant of its last request
+	requests    int64        // of the one who calls Update
 
 	// mu is held for memory only.
 	mu     sync.Mutex
@@ -54,7 +55,7 @@ type asked struct {
 	p      *Partition // nil: err says why
 	err    error
 	q      FollowerAsks
-	asks   int64 // counts the questions: an answer belongs to the one it has seen
+	number int64 // the request that asked: its answer, or a later one, tells
 	open   bool  // asked and not answered
 	urgent bool  // counted in Session.urgent
 
@@ -87,21 +88,24 @@ func (m *Manager) NewSession(broker int32, brokerEpoch int64) *Session {
 // Broker is whose session it is.
 func (s *Session) Broker() (id int32, epoch int64) { return s.broker, s.brokerEpoch }
 
-// Update takes a request in: what it asks anew, and what it does not want any
-// more. The fetch that is parked is answered first. What becomes committed by it
-// is handed on, not sent from here.
-func (s *Session) Update(im *meta.Image, asks []FollowerAsks, forget []step.PartitionID) {
+// Update takes a request in: what it does not want any more, then what it asks
+// anew. The fetch that is parked is answered first. What becomes committed by it
+// is handed on, not sent from here. Calls come one after the other; number is the
+// request's, for Serve.
+func (s *Session) Update(im *meta.Image, asks []FollowerAsks, forget []step.PartitionID) (number int64) {
+	s.requests++
 	s.spoke.Store(int64(s.m.now()))
 	s.wake(nil)
+	for _, id := range forget {
+		s.forget(id)
+	}
 	h := s.m.handoffs.Get().(*wire.Handoff)
 	for i := range asks {
 		s.ask(im, &asks[i], h)
 	}
 	h.Flush()
 	s.m.handoffs.Put(h)
-	for _, id := range forget {
-		s.forget(id)
-	}
+	return s.requests
 }
 
 // ask notes one question, and what it tells about the follower.
@@ -117,8 +121,7 @@ func (s *Session) ask(im *meta.Image, q *FollowerAsks, h *wire.Handoff) {
 		}
 	}
 	s.mu.Lock()
-	a.p, a.err, a.q = p, err, *q
-	a.asks++
+	a.p, a.err, a.q, a.number = p, err, *q, s.requests
 	a.open, a.hw, a.start = true, -1, -1
 	s.mu.Unlock()
 	if err == nil {
@@ -240,9 +243,11 @@ func (s *Session) wake(h *wire.Handoff) {
 	}
 }
 
-// Serve gives what there is to tell, up to maxBytes of records (at least one
-// batch), to visit. The ranges are visit's to release.
-func (s *Session) Serve(maxBytes int64, visit func(*Served)) {
+// Serve gives what there is to tell in the answer to a request, up to maxBytes of
+// records (at least one batch), to visit. What a later request has asked waits
+// for its own: the follower would not believe this one. The ranges are visit's
+// to release.
+func (s *Session) Serve(number, maxBytes int64, visit func(*Served)) {
 	s.mu.Lock()
 	left := len(s.asked) // no entry comes twice
 	s.mu.Unlock()
@@ -252,7 +257,9 @@ func (s *Session) Serve(maxBytes int64, visit func(*Served)) {
 			return
 		}
 		var out Served
-		if s.read(a, ask, maxBytes-total, total == 0, &out) {
+		if ask.number > number {
+			s.later(a)
+		} else if s.read(a, ask, maxBytes-total, total == 0, &out) {
 			total += out.Reading.Range.Len()
 			visit(&out)
 		}
@@ -264,7 +271,7 @@ type question struct {
 	p         *Partition
 	err       error
 	q         FollowerAsks
-	asks      int64
+	number    int64
 	hw, start int64
 }
 
@@ -276,7 +283,7 @@ func (s *Session) next() (*asked, question) {
 	}
 	a := s.dirty.head.of
 	s.cleanLocked(a)
-	return a, question{a.p, a.err, a.q, a.asks, a.hw, a.start}
+	return a, question{a.p, a.err, a.q, a.number, a.hw, a.start}
 }
 
 // read answers one entry; false: there is nothing to tell, or it was asked anew
@@ -295,7 +302,7 @@ func (s *Session) read(a *asked, k question, left int64, first bool, out *Served
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case a.asks != k.asks || !a.open:
+	case a.number != k.number || !a.open:
 		out.Reading.Range.Release()
 		return false
 	case final:
@@ -313,6 +320,14 @@ func (s *Session) read(a *asked, k question, left int64, first bool, out *Served
 		s.againLocked(a)
 	}
 	return true
+}
+
+func (s *Session) later(a *asked) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.open {
+		s.againLocked(a)
+	}
 }
 
 // againLocked leaves a for the next answer.
