@@ -197,6 +197,8 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 		Ready:      b.control.KnowsUs,
 		NewHandoff: b.writers.NewHandoff,
 		Fault:      b.reportFault,
+		Peer:       b.peers.optionsOf,
+		Alter:      b.peers.alterPartition,
 	})
 	b.door.now.Store(api.New(b.deps()))
 	b.face.opened(b.control)

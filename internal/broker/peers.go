@@ -77,6 +77,21 @@ func (p *peers) ask(ctx context.Context, node int32, req kmsg.Request) (kmsg.Res
 	return p.at(peerKey{node, forBrokers}, addr).Send(req).Wait(ctx)
 }
 
+// optionsOf is how a connection of its own to a broker is made.
+func (p *peers) optionsOf(node int32) (wire.PeerOptions, error) {
+	o := p.options
+	var err error
+	o.Addr, err = p.addressOf(node)
+	return o, err
+}
+
+// alterPartition takes a leader's in-sync sets to the controller.
+func (p *peers) alterPartition(ctx context.Context, req *kmsg.AlterPartitionRequest) (*kmsg.AlterPartitionResponse, error) {
+	resp, err := p.toController(ctx, req)
+	answer, _ := resp.(*kmsg.AlterPartitionResponse)
+	return answer, err
+}
+
 // addressOf is where other brokers reach a broker.
 func (p *peers) addressOf(node int32) (string, error) {
 	b, ok := p.catalog.Image().Broker(node)
