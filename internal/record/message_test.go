@@ -332,6 +332,7 @@ func TestMendLZ4(t *testing.T) {
 // inside a wrapper. What is taken is a good batch, and the same messages come out
 // of it again.
 func FuzzUpgrade(f *testing.F) {
+	sets(f, func(_ string, _ int8, _ Codec, set []byte) { f.Add(set, byte(0)) })
 	for magic := range int8(2) {
 		for _, c := range oldCodecs {
 			f.Add(oldSet(f, magic, c, some(uint64(c), 4)), byte(0))
