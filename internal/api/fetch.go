@@ -18,9 +18,10 @@ import (
 
 // Fetch, key 1.
 //
-//	v0-3 sets of messages (fetch_old.go); v4 isolation and aborted transactions; v5 log start; v7 sessions; v9 current
-//	leader epoch; v10 zstd; v11 rack; v12 flexible, last fetched epoch; v13 topic
-//	ids; v15 replica state; v16 node endpoints; v17 directory id; v18 watermark tag
+//	v0-3 sets of messages (fetch_old.go); v4 isolation and aborted transactions;
+//	v5 log start; v7 sessions; v9 current leader epoch; v10 zstd; v11 rack;
+//	v12 flexible, last fetched epoch; v13 topic ids; v15 replica state;
+//	v16 node endpoints; v17 directory id; v18 watermark tag
 //
 // What is there is answered at once; otherwise one waiter per partition and a
 // deadline. The first wake that brings enough completes the call, and Finish

@@ -29,5 +29,5 @@
 // decoder is safe for concurrent use. All of them may be used inside a synctest bubble: no pooled
 // object has a channel that a bubble made.
 //
-// Tests: examples taken from other writers, builders against walkers, a fuzz target per decoder.
+// Tests: examples taken from other writers and captured from old clients, builders against walkers, a fuzz target per decoder.
 package record
