@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +32,7 @@ func startFloor(t testing.TB, durability string) (s *system, stop func()) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), floorVariable+"="+dir+","+durability, "GOMAXPROCS=4")
+	cmd.Env = append(os.Environ(), floorVariable+"="+dir+","+durability, "GOMAXPROCS=512", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
@@ -70,12 +71,14 @@ type floor struct {
 
 const (
 	floorBuffer  = 4 << 20
+	floorRead    = 256 << 10
 	floorReserve = 64 << 20
 	floorAnswer  = 60
 )
 
-// runFloor never returns. Descriptors block, each connection has a thread: the
-// kernel alone decides when it runs.
+// runFloor never returns. Descriptors block, each connection has a thread, and its
+// calls bypass Go's scheduler: the kernel alone decides when it runs. [Through the
+// scheduler the floor costs more than brokerd, which blocks in epoll only.]
 func runFloor(arg string) {
 	dir, durability, _ := strings.Cut(arg, ",")
 	file, err := unix.Open(filepath.Join(dir, "log"), unix.O_RDWR|unix.O_CREAT, 0o600)
@@ -115,11 +118,11 @@ func (f *floor) serve(c int) {
 	buf, answers := make([]byte, floorBuffer), make([]byte, 0, 64<<10)
 	at := int64(0) // of a reader
 	for have := 0; ; {
-		n, err := unix.Read(c, buf[have:])
+		n, err := call(unix.SYS_READ, c, buf[have:min(len(buf), have+floorRead)], 0)
 		if err == unix.EINTR {
 			continue
 		}
-		if err != nil || n == 0 {
+		if err != 0 || n == 0 {
 			return
 		}
 		have += n
@@ -141,11 +144,18 @@ func (f *floor) serve(c int) {
 		}
 		if len(answers) > 0 {
 			f.append(buf[:end])
-			_, err = unix.Write(c, answers)
-			exitOn(err)
+			if _, err := call(unix.SYS_WRITE, c, answers, 0); err != 0 {
+				return // the driver is gone
+			}
 		}
 		have = copy(buf, buf[end:have])
 	}
+}
+
+// call makes a system call on bytes, unseen by Go's scheduler.
+func call(number uintptr, fd int, p []byte, at int64) (int, syscall.Errno) {
+	n, _, err := unix.RawSyscall6(number, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), uintptr(at), 0, 0)
+	return int(n), err
 }
 
 // append writes p at the end of the file, and waits for the sync if that is asked.
@@ -158,8 +168,9 @@ func (f *floor) append(p []byte) {
 		f.reserved += floorReserve
 	}
 	f.mu.Unlock()
-	_, err := unix.Pwrite(f.file, p, at)
-	exitOn(err)
+	if n, err := call(unix.SYS_PWRITE64, f.file, p, at); err != 0 || n < len(p) {
+		exitOn(fmt.Errorf("append: %d of %d bytes: %w", n, len(p), err))
+	}
 	if f.sync {
 		f.commit()
 	}
