@@ -44,27 +44,57 @@ const (
 )
 
 func (l *Log) append(epoch int32, batches []byte, from origin) (Appended, error) {
+	one := [1]Piece{{Bytes: batches}}
+	l.appendPieces(epoch, one[:], from)
+	return one[0].Appended, one[0].Err
+}
+
+// Piece is one of several appends that came together, and what became of it.
+type Piece struct {
+	Bytes []byte // whole v2 batches, as for Append
+	Appended
+	Err error
+
+	planned int   // of its batches, not yet written
+	next    int64 // end of the log behind them
+}
+
+// AppendEach is Append for several pieces, in order: each has its own answer, as
+// if it had come alone, but they share one write and one view. A refused piece
+// does not keep the next ones away.
+func (l *Log) AppendEach(epoch int32, pieces []Piece) {
+	l.appendPieces(epoch, pieces, fromClient)
+}
+
+func (l *Log) appendPieces(epoch int32, pieces []Piece, from origin) {
 	now := time.Now()
 	if err := l.dir.room(now); err != nil {
-		return Appended{}, err
+		failAll(pieces, err)
+		return
 	}
 	l.writeMu.Lock()
-	a := appender{l: l, t: l.tail, c: l.config.Load(), now: now, epoch: epoch, from: from}
-	a.out.AppendTime = noTimestamp
-	if a.c.LogAppendTime && from == fromClient {
-		a.out.AppendTime = now.UnixMilli()
+	a := appender{l: l, t: l.tail, c: l.config.Load(), now: now, epoch: epoch, from: from, pieces: pieces, vector: l.vector[:0]}
+	if err := l.writable(epoch); err != nil {
+		failAll(pieces, err)
+	} else {
+		a.run()
 	}
-	err := l.writable(epoch)
-	if err == nil {
-		err = a.run(batches)
-	}
+	clear(a.vector[:cap(a.vector)]) // holds no request's memory
+	l.vector = a.vector[:0]
 	v := l.view.Load()
 	l.writeMu.Unlock()
 	if a.wrote {
 		l.afterAppend(v, a.c, a.rolled)
 	}
-	a.out.Start = v.Start
-	return a.out, err
+	for i := range pieces {
+		pieces[i].Start = v.Start
+	}
+}
+
+func failAll(pieces []Piece, err error) {
+	for i := range pieces {
+		pieces[i].Err, pieces[i].AppendTime = err, noTimestamp
+	}
 }
 
 // writable is the fence: only the leader of the newest epoch, or who follows it, writes.
@@ -103,6 +133,9 @@ func (l *Log) afterAppend(v *view, c *Config, rolled bool) {
 
 // appender is one append: it plans on a copy of the tail, writes as much as one
 // segment takes in one call, and makes the copy the tail.
+//
+//	pieces  [ done ┊ first … at ┊ to come ]    planned since the last write: first … at
+//	vector    one slice for each of these, the newest still growing (group, size)
 type appender struct {
 	l     *Log
 	t     tail
@@ -111,23 +144,43 @@ type appender struct {
 	epoch int32
 	from  origin
 
-	group   []byte // planned, not yet written
-	size    int64  // bytes of group that were planned
-	planned int
-	out     Appended
-	wrote   bool
-	rolled  bool
+	pieces    []Piece
+	first, at int
+	vector    [][]byte
+	group     []byte // of the piece at hand: planned, not yet written, and what follows
+	size      int64  // bytes of group that were planned
+	failed    error  // of a write
+	wrote     bool
+	rolled    bool
 }
 
-func (a *appender) run(batches []byte) error {
-	a.group = batches
-	for rest := batches; len(rest) > 0; {
+// run takes the pieces one by one. What is out of the ordinary first writes what
+// is planned: its answer then depends on nothing that may still fail. After a
+// write that failed none of the rest is tried.
+func (a *appender) run() {
+	for a.at = range a.pieces {
+		p := &a.pieces[a.at]
+		p.AppendTime = noTimestamp
+		if a.c.LogAppendTime && a.from == fromClient {
+			p.AppendTime = a.now.UnixMilli()
+		}
+		a.group, a.size = p.Bytes, 0
+		if p.Err = a.failed; p.Err == nil {
+			p.Err = a.piece(p)
+		}
+		a.closeGroup()
+	}
+	_ = a.flush() // the pieces have it
+}
+
+func (a *appender) piece(p *Piece) error {
+	for rest := p.Bytes; len(rest) > 0; {
 		b, after, err := record.Next(rest)
 		if err == nil {
 			err = a.plan(b)
 		}
 		if err == errEnough {
-			break
+			return nil
 		}
 		if err != nil {
 			if failed := a.flush(); failed != nil {
@@ -137,10 +190,18 @@ func (a *appender) run(batches []byte) error {
 		}
 		rest = after
 	}
-	return a.flush()
+	return nil
 }
 
-// errEnough ends an append before a batch that needs no writing.
+// closeGroup puts what was planned of the piece at hand into the vector.
+func (a *appender) closeGroup() {
+	if a.size > 0 {
+		a.vector = append(a.vector, a.group[:a.size])
+		a.group, a.size = a.group[a.size:], 0
+	}
+}
+
+// errEnough ends a piece before a batch that needs no writing.
 var errEnough = errors.New("enough")
 
 // plan takes one batch into the group.
@@ -168,8 +229,8 @@ func (a *appender) offsets(b record.Batch) error {
 	if a.from != fromLeader {
 		b.SetBaseOffset(a.t.end)
 		b.SetLeaderEpoch(a.epoch)
-		if a.out.AppendTime != noTimestamp {
-			b.SetLogAppendTime(a.out.AppendTime)
+		if at := a.pieces[a.at].AppendTime; at != noTimestamp {
+			b.SetLogAppendTime(at)
 		}
 	} else {
 		if b.BaseOffset() < a.t.end {
@@ -193,14 +254,11 @@ func (a *appender) producer(b record.Batch) error {
 	}
 	if p := a.l.producers.m[id]; p != nil && a.from != fromLeader {
 		if s, ok := p.find(b); ok {
-			if a.out.Batches > 0 || a.planned > 0 {
-				return errEnough
-			}
-			a.out = Appended{Base: s.last - int64(s.delta), Next: s.last + 1, AppendTime: noTimestamp, Duplicate: true, Batches: 1}
+			d := Appended{Base: s.last - int64(s.delta), Next: s.last + 1, AppendTime: noTimestamp}
 			if a.c.LogAppendTime {
-				a.out.AppendTime = s.time
+				d.AppendTime = s.time
 			}
-			return errEnough
+			return a.duplicate(d)
 		}
 		if err := p.check(b); err != nil {
 			return err
@@ -208,6 +266,21 @@ func (a *appender) producer(b record.Batch) error {
 	}
 	a.t.txns = a.l.producers.data(b, a.t.txns)
 	return nil
+}
+
+// duplicate ends a piece at a batch that the log has already: the first of a piece
+// is answered so, a later one waits for the caller to come again. The original
+// may be planned only, so it is written first.
+func (a *appender) duplicate(of Appended) error {
+	p := &a.pieces[a.at]
+	if p.Batches+p.planned == 0 {
+		if err := a.flush(); err != nil {
+			return err
+		}
+		of.Duplicate, of.Batches = true, 1
+		p.Appended = of
+	}
+	return errEnough
 }
 
 // data advances a producer by a data batch and gives the open transactions after it.
@@ -237,10 +310,7 @@ func (a *appender) marker(b record.Batch) error {
 			return err
 		}
 		if done {
-			if a.planned == 0 && a.out.Batches == 0 {
-				a.out = Appended{Base: a.t.end, Next: a.t.end, AppendTime: noTimestamp, Duplicate: true, Batches: 1}
-			}
-			return errEnough
+			return a.duplicate(Appended{Base: a.t.end, Next: a.t.end, AppendTime: noTimestamp})
 		}
 	}
 	a.t.mark(&a.l.producers, b, m, a.l.view.Load().HighWatermark)
@@ -262,12 +332,14 @@ func (t *tail) mark(ps *producers, b record.Batch, m record.Marker, hw int64) {
 
 // note takes the batch into index, places and sums of the planned tail.
 func (a *appender) note(b record.Batch) {
-	if a.out.Batches+a.planned == 0 {
-		a.out.Base = b.BaseOffset()
+	p := &a.pieces[a.at]
+	if p.Batches+p.planned == 0 {
+		p.Base = b.BaseOffset()
 	}
 	a.t.note(b, a.c.IndexIntervalBytes, a.l.view.Load().HighWatermark)
 	a.size += int64(len(b))
-	a.planned++
+	p.planned++
+	p.next = a.t.end
 }
 
 // note adds one batch at the end of the active segment. Recovery uses it too.
@@ -304,33 +376,52 @@ func (t *tail) addEntry(e indexEntry) {
 	}
 }
 
-// flush writes what was planned by one call and makes it the end of the log.
+// flush writes what was planned by one call and makes it the end of the log. An
+// error is that of every piece that has a part in it.
 func (a *appender) flush() error {
-	if a.planned == 0 {
+	a.closeGroup()
+	if len(a.vector) == 0 {
 		return nil
 	}
-	if err := a.l.write(a.group[:a.size], a.l.tail.pos, a.t.seg); err != nil {
+	err := a.l.write(a.vector, a.l.tail.pos, a.t.seg)
+	a.vector = a.vector[:0]
+	if err != nil {
 		a.l.producers.revert()
+		a.t, a.failed = a.l.tail, err
+		a.settle(func(p *Piece) { p.Err = err })
 		return err
 	}
 	a.l.tail = a.t
 	a.l.producers.keep()
 	a.l.publishTailLocked()
-	a.out.Next = a.t.end
-	a.out.Batches += a.planned
-	a.group, a.size, a.planned, a.wrote = a.group[a.size:], 0, 0, true
+	a.settle(func(p *Piece) {
+		p.Next = p.next
+		p.Batches += p.planned
+	})
+	a.wrote = true
 	return nil
 }
 
-// write puts p at pos of the active segment and notes the file as dirty. A write
-// that fails leaves the log as it was, or the directory is given up (S3).
-func (l *Log) write(p []byte, pos int64, s *segment) error {
+// settle tells the pieces that had a part in a write.
+func (a *appender) settle(tell func(*Piece)) {
+	for i := a.first; i <= a.at; i++ {
+		if p := &a.pieces[i]; p.planned > 0 {
+			tell(p)
+			p.planned = 0
+		}
+	}
+	a.first = a.at
+}
+
+// write puts the vector at pos of the active segment and notes the file as dirty.
+// A write that fails leaves the log as it was, or the directory is given up (S3).
+func (l *Log) write(vector [][]byte, pos int64, s *segment) error {
 	h, err := l.store.files.get(s, vfs.Write)
 	if err != nil {
 		return l.dir.broken(fmt.Errorf("open %s: %w", s.path(logSuffix), err))
 	}
 	defer h.release()
-	_, err = h.WriteAt(p, pos)
+	err = vfs.WriteVector(h.File, vector, pos)
 	if err == nil {
 		l.noteDirty(s, h)
 		return nil

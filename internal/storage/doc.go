@@ -8,7 +8,8 @@
 //	          └ journal: one checkpoint log for all logs of the directory
 //
 // A Log is one partition. Its view is immutable and stands behind an atomic
-// pointer: a reader loads it once and takes no lock. Writers build a new one.
+// pointer: a reader loads it once and takes no lock. Writers build a new one, and
+// appends that came together (AppendEach) share one write and one view.
 //
 // Invariants
 //

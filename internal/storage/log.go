@@ -25,6 +25,7 @@ type Log struct {
 	// writeMu spans the disk write of an append. It guards what describes the tail.
 	writeMu   sync.Mutex
 	tail      tail
+	vector    [][]byte // scratch of one append
 	producers producers
 	candidate *point // captured, not yet on disk; see keeper
 	cutting   bool   // a truncation is at work: nobody writes

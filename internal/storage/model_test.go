@@ -655,6 +655,10 @@ func (m *model) append(l *modelLog) {
 	if m.rng.IntN(6) == 0 && m.appendRefused(l) {
 		return
 	}
+	if m.rng.IntN(3) == 0 {
+		m.appendEach(l)
+		return
+	}
 	var p []byte
 	var bs []record.Batch
 	for range 1 + m.rng.IntN(3)/2*m.rng.IntN(4) {
@@ -694,6 +698,80 @@ func (m *model) append(l *modelLog) {
 		}
 		l.maybe = planned(bs[a.Batches:], l.end())
 		m.syncClients(l)
+	}
+}
+
+// appendEach sends several pieces at once: good ones, the same again, and some
+// that must be refused. Each is answered as if it had come alone.
+func (m *model) appendEach(l *modelLog) {
+	var pieces []Piece
+	var want []record.Batch // of the pieces; nil: refused
+	var original []int      // of the pieces; -1: it is none's duplicate
+	add := func(b, expect record.Batch, of int) {
+		pieces, want, original = append(pieces, Piece{Bytes: b}), append(want, expect), append(original, of)
+	}
+	for range 2 + m.rng.IntN(5) {
+		b := m.next(l)
+		if int64(len(b)) > l.config.SegmentBytes {
+			defer m.syncClients(l) // not sent
+			break
+		}
+		add(b, b, -1)
+		if b.ProducerID() < 0 || b.Control() {
+			continue
+		}
+		of := len(pieces) - 1
+		if m.rng.IntN(3) == 0 {
+			gap := m.tiny(record.Spec{Producer: &record.Producer{ID: b.ProducerID(), Epoch: b.ProducerEpoch(), Sequence: lastSequence(b) + 7}, Transactional: b.Transactional()})
+			if int64(len(gap)) <= l.config.SegmentBytes {
+				add(gap, nil, -1)
+			}
+		}
+		if m.rng.IntN(3) == 0 {
+			add(slices.Clone(b), nil, of)
+		}
+	}
+	if len(pieces) == 0 {
+		m.syncClients(l)
+		return
+	}
+	m.cover.hit("append-each")
+	l.log.AppendEach(l.epoch, pieces)
+	for i := range pieces {
+		p, b := &pieces[i], want[i]
+		switch {
+		case p.Err != nil && !errors.Is(p.Err, ErrOutOfOrder):
+			if !m.down(p.Err) && !errors.Is(p.Err, ErrDiskFull) {
+				m.failf("append each: piece %d: %v", i, p.Err)
+			}
+			var rest []record.Batch
+			for k := i; k < len(pieces); k++ {
+				if pieces[k].Err == nil {
+					m.failf("append each: piece %d is taken after %d failed with %v", k, i, p.Err)
+				}
+				if want[k] != nil {
+					rest = append(rest, want[k])
+				}
+			}
+			m.cover.hit("append-each-failed")
+			l.maybe = planned(rest, l.end())
+			m.syncClients(l)
+			return
+		case original[i] >= 0:
+			if o := &pieces[original[i]]; p.Err != nil || !p.Duplicate || p.Base != o.Base || p.Next != o.Next || p.Batches != 1 {
+				m.failf("append each: duplicate %d of %+v: %+v, %v", i, o.Appended, p.Appended, p.Err)
+			}
+		case b == nil:
+			if !errors.Is(p.Err, ErrOutOfOrder) {
+				m.failf("append each: gap in sequences at %d: %+v, %v", i, p.Appended, p.Err)
+			}
+		default:
+			base := l.end()
+			if p.Err != nil || p.Base != base || p.Duplicate || p.Batches != 1 || p.Next != base+int64(b.Count()) {
+				m.failf("append each: piece %d: %+v, %v, want it at %d%s", i, p.Appended, p.Err, base, l.describe())
+			}
+			l.batches = append(l.batches, modelBatch{b, timesOf(b)})
+		}
 	}
 }
 

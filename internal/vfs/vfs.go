@@ -72,3 +72,23 @@ type Sizer interface {
 	// Total is the size in bytes of the file system that holds dir.
 	Total(dir string) (int64, error)
 }
+
+// VectorWriter is offered by a File that writes several pieces by one call.
+type VectorWriter interface {
+	WriteVectorAt(pieces [][]byte, off int64) error
+}
+
+// WriteVector writes pieces one behind the other from off on, by one call where
+// f can. After an error any part of them may be there.
+func WriteVector(f File, pieces [][]byte, off int64) error {
+	if v, ok := f.(VectorWriter); ok && len(pieces) > 1 {
+		return v.WriteVectorAt(pieces, off)
+	}
+	for _, p := range pieces {
+		if _, err := f.WriteAt(p, off); err != nil {
+			return err
+		}
+		off += int64(len(p))
+	}
+	return nil
+}

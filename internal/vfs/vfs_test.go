@@ -1,6 +1,7 @@
 package vfs_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -91,6 +92,39 @@ func TestOSModes(t *testing.T) {
 	for name, want := range map[string]os.FileMode{dir: 0o700, dir + "/f": 0o600, dir + "/l": 0o600} {
 		if s, err := os.Stat(name); err != nil || s.Mode().Perm() != want {
 			t.Errorf("%s: mode %v (%v), want %v", name, s.Mode().Perm(), err, want)
+		}
+	}
+}
+
+// WriteVector writes what single writes would, on every file system, also more
+// pieces than one call takes.
+func TestWriteVector(t *testing.T) {
+	m, dir := memDir(t)
+	for _, on := range []struct {
+		fs  vfs.FS
+		dir string
+	}{{vfs.NewOS(), t.TempDir()}, {m, dir}, {vfs.NewFault(m), dir}} {
+		f, err := on.fs.Open(on.dir+"/vector", vfs.Create)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{0, 1, 2, 7, 3000} {
+			var pieces [][]byte
+			var want []byte
+			for i := range n {
+				p := bytes.Repeat([]byte{byte(i)}, i%100)
+				pieces, want = append(pieces, p), append(want, p...)
+			}
+			if err := vfs.WriteVector(f, pieces, 10); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, len(want))
+			if _, err := f.ReadAt(got, 10); err != nil && len(want) > 0 || !bytes.Equal(got, want) {
+				t.Errorf("%T: %d pieces are not what was written: %v", f, n, err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
