@@ -60,7 +60,7 @@ func (p *Partition) quiesce(w *ackWait) {
 	p.takeAllWaitersLocked(&out.waiters)
 	for _, acks := range []Acks{AcksLeader, AcksAll} {
 		if q := p.queueOf(acks); q.tail != nil {
-			t := &Ticket{p: p, need: q.tail.of.need, acks: acks, Owner: w}
+			t := &Ticket{p: p, need: q.tail.of.need, Options: AppendOptions{Acks: acks}, Owner: w}
 			w.done.Add(1)
 			w.tickets = append(w.tickets, t)
 			q.add(t)

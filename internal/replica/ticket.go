@@ -20,10 +20,15 @@ type Ticket struct {
 	// need is the offset that the high watermark (acks=all) or the durable end
 	// (acks=1) has to reach.
 	need int64
-	acks Acks
 
 	// Owner is told when the ticket is done.
 	Owner TicketOwner
+	// Records and Options are what AppendEach appends. Records is patched in
+	// place, and is the owner's again when AppendEach returns.
+	Records []byte
+	Options AppendOptions
+	// Waiting: the owner will hear. Set by AppendEach.
+	Waiting bool
 
 	// Result of the append, filled by Append.
 	Base, AppendTime, Start int64
@@ -78,7 +83,7 @@ func (t *Ticket) Cancel() bool {
 	if !t.link.in {
 		return false
 	}
-	p.queueOf(t.acks).remove(&t.link)
+	p.queueOf(t.Options.Acks).remove(&t.link)
 	t.Err = ErrTimedOut
 	return true
 }
