@@ -118,7 +118,7 @@ func (t *Dispatcher) Trait(key, version int16) wire.Trait {
 	if r == nil || version < r.Min || version > r.Max && key != apiVersionsKey {
 		return wire.Trait{}
 	}
-	return wire.Trait{Known: true, Flexible: version >= r.firstFlexible, ReadsOn: r.ReadsOn, Light: r.Light}
+	return wire.Trait{Known: true, Flexible: version >= r.firstFlexible, ReadsOn: r.ReadsOn, Light: r.Light, Gathers: r.Gathers}
 }
 
 // Serve takes up one call. nil closes the connection.
@@ -138,6 +138,9 @@ func (t *Dispatcher) Serve(c *wire.Call) wire.Outcome {
 	}
 	return r.Serve(c)
 }
+
+// Gather appends what came together. Only Produce gathers.
+func (t *Dispatcher) Gather(run []wire.Outcome) { gather(run) }
 
 // early says whether an API is served before the cluster has let this broker
 // in: that is how it comes to be let in.

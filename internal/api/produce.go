@@ -56,7 +56,8 @@ type produceCall struct {
 // producing is one batch of a request.
 type producing struct {
 	ticket    replica.Ticket
-	topic     string // the image's string, or a copy: the request's is gone when we answer
+	later     *replica.Partition // where gather appends it
+	topic     string             // the image's string, or a copy: the request's is gone when we answer
 	id        step.TopicID
 	first     bool // of its topic in the request
 	partition int32
@@ -104,7 +105,7 @@ func (p *produceCall) append(c *wire.Call) {
 				topic: name, id: t.TopicID, first: k == 0, partition: t.Partitions[k].Partition, err: err,
 			})
 			if err == nil {
-				p.appendOne(topic, &p.batches[len(p.batches)-1], t.Partitions[k].Records, opt)
+				p.appendOne(topic, &p.batches[len(p.batches)-1], t.Partitions[k].Records, opt, c.Later)
 			}
 		}
 	}
@@ -147,7 +148,7 @@ func (p *produceCall) topic(v *view, t *kmsg.ProduceRequestTopic) (topic *meta.T
 	return topic, topic.Name, nil
 }
 
-func (p *produceCall) appendOne(topic *meta.Topic, b *producing, records []byte, opt replica.AppendOptions) {
+func (p *produceCall) appendOne(topic *meta.Topic, b *producing, records []byte, opt replica.AppendOptions, later bool) {
 	part, err := p.d.Replicas.Partition(topic, b.partition)
 	if err != nil {
 		b.err = err
@@ -155,8 +156,20 @@ func (p *produceCall) appendOne(topic *meta.Topic, b *producing, records []byte,
 	}
 	p.left.Add(1)
 	p.refs.Add(1)
-	b.ticket.Owner = p
-	if !part.Append(records, opt, &b.ticket) {
+	b.ticket.Owner, b.ticket.Records, b.ticket.Options = p, records, opt
+	if later {
+		b.later = part
+		return
+	}
+	one := [1]*replica.Ticket{&b.ticket}
+	part.AppendEach(one[:])
+	p.appended(b)
+}
+
+// appended takes back what appendOne has counted for a ticket that does not wait.
+func (p *produceCall) appended(b *producing) {
+	b.ticket.Records = nil
+	if !b.ticket.Waiting {
 		p.left.Add(-1)
 		p.refs.Add(-1)
 	}

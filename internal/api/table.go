@@ -46,6 +46,8 @@ type Endpoint struct {
 	ReadsOn bool
 	// Light says that a request that waits keeps nothing of its body.
 	Light bool
+	// Gathers: see wire.Trait.
+	Gathers bool
 	// Hidden keeps it out of ApiVersions, unless the client is one of ours.
 	Hidden bool
 	// Serve runs on the connection's goroutine and must not wait.
@@ -62,7 +64,7 @@ func Table(d Deps) []Endpoint {
 	fetch := newFetch(d)
 
 	table := []Endpoint{
-		{Key: 0, Min: 0, Max: 13, ReadsOn: true, Light: true, Serve: produceAPI{d}.serve},
+		{Key: 0, Min: 0, Max: 13, ReadsOn: true, Light: true, Gathers: true, Serve: produceAPI{d}.serve},
 		{Key: 1, Min: 0, Max: 18, ReadsOn: true, Serve: fetch.serve, Closed: fetch.follows.end},
 		{Key: 2, Min: 0, Max: 11, Serve: offsetsAPI{d}.list},
 		{Key: 3, Min: 0, Max: 13, Serve: meta.serve, Closed: meta.closed},

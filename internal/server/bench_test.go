@@ -20,6 +20,7 @@ import (
 type echoAPI struct{}
 
 func (echoAPI) Trait(int16, int16) wire.Trait { return wire.Trait{Known: true, ReadsOn: true} }
+func (echoAPI) Gather([]wire.Outcome)         {}
 func (echoAPI) Closed(*wire.Client)           {}
 func (e echoAPI) Serve(c *wire.Call) wire.Outcome {
 	return &wire.Ready{Answer: e.answer(c)}
@@ -215,6 +216,7 @@ func newLateAPI(t *testing.T) *lateAPI {
 }
 
 func (a *lateAPI) Trait(int16, int16) wire.Trait { return wire.Trait{Known: true, ReadsOn: true} }
+func (a *lateAPI) Gather([]wire.Outcome)         {}
 func (a *lateAPI) Closed(*wire.Client)           {}
 func (a *lateAPI) Serve(c *wire.Call) wire.Outcome {
 	return &lateOutcome{a: a, answer: echoAPI{}.answer(c)}

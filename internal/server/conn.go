@@ -34,6 +34,7 @@ type conn struct {
 	clock     clock
 	clientID  string // of the last request: most send the same for ever
 	unflushed bool   // something was queued since the last flush
+	gathered  *run   // served and not yet gathered; nil nearly always
 
 	// halt says that the goroutine shall stop reading: shutdown, or an answer
 	// that closes. It is set before the read deadline is moved to the past.
@@ -75,10 +76,13 @@ func (c *conn) run() {
 func (c *conn) serve() *ended {
 	for {
 		frame, why := c.nextFrame()
-		if why != nil {
-			return why
+		if why == nil {
+			why = c.takeUp(frame)
 		}
-		if why := c.takeUp(frame); why != nil {
+		if why != nil {
+			if c.gathered != nil { // what came before the end is work to be done
+				_ = c.endRun() // the first reason counts
+			}
 			return why
 		}
 	}
@@ -156,6 +160,11 @@ func (c *conn) reserve() *ended {
 func (c *conn) makeRoom() *ended {
 	if c.hasRoom() {
 		return nil
+	}
+	if c.gathered != nil { // their bodies are in the buffer that goes
+		if why := c.endRun(); why != nil {
+			return why
+		}
 	}
 	c.flush()
 	return c.await(func() bool { return c.pending < maxPending && c.held < maxHeld })

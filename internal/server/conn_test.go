@@ -64,7 +64,7 @@ func pipeline(t *testing.T, w *world, seed uint64) {
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(32 << 10) // so that the server's sends come short
 	}
-	keys := []int16{keyEcho, keyLater, keyLater, keySlow, keySilent, keyFile, keyFileLtr}
+	keys := []int16{keyEcho, keyLater, keyLater, keySlow, keySilent, keyFile, keyFileLtr, keyGather, keyGather, keyGather, keyGather}
 	sent := make(chan []byte, requests) // wanted answers: correlation is implied by the order
 	go func() {
 		for i := range int32(requests) {

@@ -14,6 +14,10 @@
 // and before anything that may wait. One that waits is completed by somebody
 // else (X), who sends if it is the head and the gate is free.
 //
+// Requests of a kind that gathers (Produce) and that one read has brought are
+// served one by one and worked on together (run): their bodies stay in the read
+// buffer until then, so a run ends before anything else is served or waited for.
+//
 // Two kinds of connection stand behind link. rawLink (TCP) owns no buffer while
 // it is idle, sends by send(MSG_DONTWAIT) and sendfile. netLink is any net.Conn:
 // it waits in a read of the length prefix and writes through its drain goroutine.

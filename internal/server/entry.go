@@ -15,6 +15,8 @@ type entry struct {
 	c       *conn
 	call    wire.Call
 	outcome wire.Outcome
+	trait   wire.Trait
+	size    int           // of the frame
 	began   time.Duration // on Server.now: the whole frame was there
 
 	// Guarded by c.mu.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -34,6 +35,7 @@ const (
 	keyFileLtr = 14 // waits, then a file range
 	keyNothing = 15 // Serve returns nil
 	keyShort   = 16 // a file range that comes short
+	keyGather  = 17 // reads its body in Gather where that follows; ready or completed by another goroutine
 )
 
 type fakeAPI struct {
@@ -47,10 +49,12 @@ type fakeAPI struct {
 	dropped        int
 	taken          int // answers made whose release is due
 	upgraded       chan net.Conn
+	later          int   // calls that waited for Gather
+	runs           []int // how many each Gather had
 }
 
 func (f *fakeAPI) Trait(key, version int16) wire.Trait {
-	t := wire.Trait{Known: key >= keyEcho && key <= keyShort && version == 0}
+	t := wire.Trait{Known: key >= keyEcho && key <= keyGather && version == 0, Gathers: key == keyGather}
 	switch key {
 	case keySlow:
 	case keyLight:
@@ -72,6 +76,10 @@ func (f *fakeAPI) lock(do func()) {
 
 func (f *fakeAPI) Serve(c *wire.Call) wire.Outcome {
 	f.lock(func() { f.served++ })
+	if c.Later {
+		f.lock(func() { f.later++ })
+		return &waitingOutcome{f: f, reply: c.Reply(), body: c.Body} // as it stands in the read buffer
+	}
 	body := append([]byte(nil), c.Body...)
 	switch c.Key {
 	case keyEcho:
@@ -115,7 +123,7 @@ func (f *fakeAPI) Serve(c *wire.Call) wire.Outcome {
 			f.lock(func() { f.slow-- })
 			w.complete()
 		}()
-	case keyLater, keyFileLtr, keyPanics2:
+	case keyLater, keyFileLtr, keyPanics2, keyGather:
 		go func() {
 			time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
 			w.complete()
@@ -126,6 +134,25 @@ func (f *fakeAPI) Serve(c *wire.Call) wire.Outcome {
 		w.deadline = time.Now().Add(300 * time.Millisecond)
 	}
 	return w
+}
+
+func (f *fakeAPI) Gather(run []wire.Outcome) {
+	f.lock(func() { f.runs = append(f.runs, len(run)) })
+	for _, o := range run {
+		w := o.(*waitingOutcome)
+		w.body = append([]byte(nil), w.body...)
+		if bytes.Equal(w.body, []byte("gather badly")) {
+			panic("gathered badly")
+		}
+		if rand.IntN(2) == 0 {
+			w.complete()
+			continue
+		}
+		go func() {
+			time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
+			w.complete()
+		}()
+	}
 }
 
 // completeHeld completes the i-th request of keyHeld.

@@ -30,6 +30,7 @@ type fileAPI struct {
 }
 
 func (a *fileAPI) Trait(int16, int16) wire.Trait { return wire.Trait{Known: true, ReadsOn: true} }
+func (a *fileAPI) Gather([]wire.Outcome)         {}
 func (a *fileAPI) Closed(*wire.Client)           {}
 func (a *fileAPI) Serve(c *wire.Call) wire.Outcome {
 	fr := wire.NewFrame(c.Reply(), false, 0)

@@ -84,6 +84,15 @@ func (in *input) next() (frame []byte, ok bool) {
 	return frame, true
 }
 
+// follows shows the start of the frame at r, behind its prefix, if it is there whole.
+func (in *input) follows() (start []byte, ok bool) {
+	size, ok := in.size()
+	if !ok || size <= wire.FixedHeader || int(size) > in.have()-prefixBytes {
+		return nil, false
+	}
+	return in.buf.B[in.r+prefixBytes:][:wire.FixedHeader], true
+}
+
 // space gives room to receive into, first bytes at most first long where the
 // input owns no buffer yet. It never ends beyond a frame larger than a read
 // buffer, so that such a frame's memory goes when the frame goes.

@@ -43,9 +43,12 @@ func (c *conn) takeUp(frame []byte) *ended {
 	}
 
 	e := takeEntry(c)
+	e.trait, e.size = t, len(frame)
+	more := t.Gathers && c.gathersOn(h.Key)
 	e.call = wire.Call{
 		Key: h.Key, Version: h.Version, Correlation: h.Correlation,
 		ClientID: c.knownClientID(h.ClientID), Body: body, Client: &c.client,
+		Later: more || c.gathered != nil,
 	}
 	if err := c.ask(e); err != nil {
 		return &ended{closedPanic, err}
@@ -54,14 +57,29 @@ func (c *conn) takeUp(frame []byte) *ended {
 	if e.outcome == nil {
 		return end(closedRefused)
 	}
-	c.charge(e, t, len(frame))
+	if !e.call.Later {
+		return c.accept(e)
+	}
+	c.gatherIn(e)
+	if more {
+		return nil
+	}
+	return c.endRun()
+}
+
+// accept puts a served request into the queue, finished or not.
+func (c *conn) accept(e *entry) *ended {
+	if err := c.learn(e); err != nil {
+		return &ended{closedPanic, err}
+	}
+	c.charge(e)
 	if e.silent() {
 		e.release()
 		c.giveBack(e)
 		e.recycle()
 		return nil
 	}
-	stop := e.answered && e.last() || !e.answered && !t.ReadsOn
+	stop := e.answered && e.last() || !e.answered && !e.trait.ReadsOn
 	if !c.enqueue(e) {
 		return nil // the next look finds out why
 	}
@@ -71,20 +89,24 @@ func (c *conn) takeUp(frame []byte) *ended {
 	return nil
 }
 
-// ask lets the dispatcher serve the call, and takes the answer where it is
-// ready. A panic is that request's alone, unless a broken invariant.
+// ask lets the dispatcher serve the call. A panic is that request's alone, unless
+// a broken invariant.
 func (c *conn) ask(e *entry) (err error) {
 	defer c.recover(&err)
 	if c.s.observe != nil {
 		e.began = c.s.now()
 	}
 	e.outcome = c.s.dispatcher.Serve(&e.call)
-	switch {
-	case e.outcome == nil:
-	case e.outcome.Ready():
+	return nil
+}
+
+// learn takes the answer where it is ready, and waits for it where it is not.
+func (c *conn) learn(e *entry) (err error) {
+	defer c.recover(&err)
+	if e.outcome.Ready() {
 		e.answer, e.answered, e.finished = e.outcome.Finish(false), true, true
 		e.observe()
-	default:
+	} else {
 		e.outcome.Notify(e.done)
 	}
 	return nil
@@ -130,21 +152,21 @@ func (c *conn) recover(err *error) {
 // charge accounts for what the request holds from now on: the budget's share
 // of its frame, and its part of maxHeld. What is answered or light gives the
 // share back at once: its memory is the read buffer's again.
-func (c *conn) charge(e *entry, t wire.Trait, size int) {
+func (c *conn) charge(e *entry) {
 	switch {
 	case e.answered:
 		e.cost = int64(len(e.answer.Frame))
 		c.giveShare()
-	case t.Light:
+	case e.trait.Light:
 		e.cost = lightCost
 		c.giveShare()
 	case c.in.share > 0:
-		e.cost = int64(size)
+		e.cost = int64(e.size)
 		e.share, e.taken = c.in.share, true
 		c.in.share = 0
 	default:
-		e.cost = int64(size)
-		e.share = int64(size)
+		e.cost = int64(e.size)
+		e.share = int64(e.size)
 		c.s.memory.force(e.share)
 	}
 }

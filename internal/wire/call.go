@@ -37,6 +37,9 @@ type Call struct {
 	// outcome that is ready at once): what must wait is copied.
 	Body   []byte
 	Client *Client
+	// Later: more requests like this one are in hand, and Gather follows. Serve may
+	// leave work to it, and Body stays valid until it returns.
+	Later bool
 }
 
 // Outcome is a finished answer, or one that somebody will complete.
@@ -129,6 +132,9 @@ type Trait struct {
 	// Serve returns, so that produces which wait for a follower cannot keep that
 	// follower's fetch from being read.
 	Light bool
+	// Gathers says that requests which have come together are better worked on
+	// together: they are served with Later set, and Gather follows.
+	Gathers bool
 }
 
 // Dispatcher turns calls into outcomes: the API layer, seen from the server.
@@ -137,6 +143,10 @@ type Dispatcher interface {
 	// Serve takes one request up. It runs on the connection's goroutine and must
 	// not wait. It may return nil only to close the connection without answer.
 	Serve(c *Call) Outcome
+	// Gather does what Serve has left of calls with Later set, in their order. It
+	// runs on the connection's goroutine before anything else of it is served, and
+	// must not wait. Only then are the outcomes asked whether they are ready.
+	Gather(run []Outcome)
 	// Closed tells that a connection is gone, once, after its last Serve.
 	Closed(c *Client)
 }
