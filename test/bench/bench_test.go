@@ -39,8 +39,12 @@ func TestBench(t *testing.T) {
 	b.disk = calibrate(t, t.TempDir())
 	before := load()
 	if !s.own {
-		b.brokerd, _ = startBrokerd(t, nil)
-		if !*alone {
+		b.brokerd, _ = startBrokerd(t, "", nil)
+		switch {
+		case *against != "":
+			b.kafka, _ = startBrokerd(t, *against, nil)
+			b.kafka.name = filepath.Base(*against)
+		case !*alone:
 			b.kafka, _ = startKafka(t)
 			b.warmUp()
 		}
@@ -51,7 +55,7 @@ func TestBench(t *testing.T) {
 		"`make bench SCENARIO=%s ROUNDS=%d SECTION=%v WARM=%v`\n",
 		time.Now().UTC().Format("2006-01-02 15:04"), commit(root(t)), machine(congestion), b.disk, after, before, load(),
 		*scenario, *rounds, *section, *warm)
-	body := head + "\n" + tableHead + strings.Join(b.rows, "\n") + "\n"
+	body := head + "\n" + b.tableHead() + strings.Join(b.rows, "\n") + "\n"
 	if len(b.notes) > 0 {
 		body += "\n" + strings.Join(b.notes, "\n") + "\n"
 	}

@@ -19,7 +19,8 @@ var (
 	warm     = flag.Duration("warm", 60*time.Second, "how long the JVM is loaded before it is measured")
 	onlyCell = flag.String("cell", "", "only cells whose name contains this")
 	record   = flag.Bool("record", false, "add the table to docs/benchmarks.md")
-	alone    = flag.Bool("alone", false, "measure brokerd and the floor only: to compare two builds of ours")
+	alone    = flag.Bool("alone", false, "measure brokerd and the floor only: to profile it")
+	against  = flag.String("against", "", "another brokerd binary to compare with, instead of Kafka: what a change is worth")
 )
 
 // metric is one figure of a cell.
@@ -104,7 +105,7 @@ func (b *bench) compare(c cell) {
 func (b *bench) row(c cell, m metric, ours, theirs, floors []float64) {
 	better := ratios(ours, theirs, m.higher)
 	verdict := ""
-	if m.bar > 0 && !*alone {
+	if m.bar > 0 && !*alone && *against == "" {
 		verdict = fmt.Sprintf("≥ %.3gx: missed", m.bar)
 		if median(better) >= m.bar {
 			verdict = fmt.Sprintf("≥ %.3gx: reached", m.bar)
@@ -121,8 +122,14 @@ func (b *bench) row(c cell, m metric, ours, theirs, floors []float64) {
 	b.t.Log(row)
 }
 
-const tableHead = "| durability | what | figure | brokerd | Kafka 4.4.0 | brokerd better by [range] | bar | floor | to the floor |\n" +
-	"|---|---|---|---|---|---|---|---|---|\n"
+func (b *bench) tableHead() string {
+	peer := kafkaName
+	if b.kafka != nil {
+		peer = b.kafka.name
+	}
+	return "| durability | what | figure | brokerd | " + peer + " | brokerd better by [range] | bar | floor | to the floor |\n" +
+		"|---|---|---|---|---|---|---|---|---|\n"
+}
 
 // ratios says how many times better a is than b, round by round.
 func ratios(a, b []float64, higher bool) []float64 {

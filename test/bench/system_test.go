@@ -34,10 +34,10 @@ const (
 	floorName   = "floor"
 )
 
-// startBrokerd starts brokerd with its defaults.
-func startBrokerd(t testing.TB, properties map[string]string) (*system, *harness.Node) {
+// startBrokerd starts brokerd with its defaults; no binary: the one of this module.
+func startBrokerd(t testing.TB, binary string, properties map[string]string) (*system, *harness.Node) {
 	t.Helper()
-	n := harness.Start(t, harness.Options{Properties: properties}).Nodes[0]
+	n := harness.Start(t, harness.Options{Binary: binary, Properties: properties}).Nodes[0]
 	return &system{name: brokerdName, addr: n.Addr(), pid: n.Pid(), settings: map[string]map[string]string{
 		"fsync": nil, "isr": {"durability": "isr"},
 	}}, n
