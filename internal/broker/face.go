@@ -87,4 +87,5 @@ var _ wire.Dispatcher = (*door)(nil)
 
 func (d *door) Trait(key, version int16) wire.Trait { return d.now.Load().Trait(key, version) }
 func (d *door) Serve(c *wire.Call) wire.Outcome     { return d.now.Load().Serve(c) }
+func (d *door) Gather(run []wire.Outcome)           { d.now.Load().Gather(run) }
 func (d *door) Closed(c *wire.Client)               { d.now.Load().Closed(c) }
