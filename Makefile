@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
 .PHONY: help build run test race cluster clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
-.PHONY: hostile overload soak
+.PHONY: hostile overload soak spec
 
 help: ## this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,6 +57,9 @@ CASES ?= 50000
 SEED  ?= 1
 hostile: build ## CASES hostile inputs over real sockets, and the judge of them judged
 	$(GO) test -tags hostile -count 1 -timeout 30m -v -run 'TestHostile|TestPlanted' ./test/hostile -args -cases $(CASES) -seed $(SEED)
+
+spec: build ## the client written from docs/protocol.md alone
+	$(GO) test -tags clients -count 1 -v ./test/spec
 
 OVERLOAD ?= 5m
 overload: build ## ten times more than can be served for OVERLOAD, and 10,000 connections that reconnect at once
