@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
 .PHONY: help build run test race cluster clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
-.PHONY: hostile overload soak spec
+.PHONY: hostile overload soak spec vuln licences cross
 
 help: ## this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -80,6 +80,18 @@ bench: build ## brokerd, Apache Kafka and the kernel's floor in one run: SCENARI
 	scripts/kafka install
 	$(GO) test -tags bench -count 1 -timeout 40m -v -run TestBench ./test/bench -args \
 	  -scenario $(SCENARIO) -rounds $(ROUNDS) -section $(SECTION) -warm $(WARM) $(if $(RECORD),-record)
+
+vuln: ## known vulnerabilities in what the binary calls
+	scripts/vuln
+
+licences: ## the licence of every module in the binary
+	scripts/licences
+
+PLATFORMS = darwin/arm64 darwin/amd64 linux/arm64
+cross: ## build and vet for the other platforms
+	@for p in $(PLATFORMS); do \
+	  echo "$$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -o dist/brokerd-$${p%/*}-$${p#*/} ./cmd/brokerd && \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) vet ./... || exit 1; done
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
 	scripts/lint

@@ -43,6 +43,7 @@
 //	C4  every connection that raft was handed is closed by Close.
 //	C5  sessions are soft state of one leadership: only Fenced and Active enter
 //	    the log. A broker is unfenced only after it has applied its registration.
+//	    The broker in the active controller's own process is never taken for silent.
 //	C6  the epoch of this broker is acted on only when its own image shows it.
 //	C7  the queue holds 4 MiB at most, one entry is 256 KiB unless a single
 //	    command is larger, one proposal is under way at a time.

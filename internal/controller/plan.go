@@ -20,17 +20,20 @@ const planLimit = 1000
 // live since when it has known of a deletion.
 func Plan(im *meta.Image, live *Liveness, self int32, now step.Instant) (cmds []meta.Command) {
 	for b := range im.Brokers() {
-		if to, move := duty(b, live, now); move && len(cmds) < planLimit {
+		if to, move := duty(b, live, self, now); move && len(cmds) < planLimit {
 			cmds = append(cmds, meta.SetBrokerState{ID: b.ID, Epoch: b.Epoch, State: to})
 		}
 	}
 	return append(cmds, purges(im, live, self, now)...)
 }
 
-// duty is the state that a broker should be in instead of the one it is in.
-func duty(b *meta.Broker, live *Liveness, now step.Instant) (to meta.BrokerState, move bool) {
+// duty is the state that a broker should be in instead of the one it is in. The
+// broker in this very process is never silent: that its heartbeats are late says
+// that the machine is overloaded, and to fence it would take the partitions from
+// the one that is alive for certain.
+func duty(b *meta.Broker, live *Liveness, self int32, now step.Instant) (to meta.BrokerState, move bool) {
 	s := live.of(b)
-	fresh := live.fresh(s, now)
+	fresh := live.fresh(s, now) || b.ID == self && s != nil && s.heard
 	switch {
 	case b.State == meta.Fenced:
 		up := fresh && s.heard && !s.wantFence && !s.wantShutdown && int64(s.applied) >= b.Epoch

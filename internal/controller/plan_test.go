@@ -56,20 +56,25 @@ func TestPlan(t *testing.T) {
 		at    step.Instant
 		now   step.Instant
 		want  meta.BrokerState
+		// ours: the broker is in the controller's process
+		ours bool
 	}{
-		{"fenced, silent", meta.Fenced, nil, 0, sec(1), meta.Fenced},
-		{"fenced, has applied its registration", meta.Fenced, &Heartbeat{Applied: 99}, sec(1), sec(2), meta.Active},
-		{"fenced, has not", meta.Fenced, &Heartbeat{Applied: 1}, sec(1), sec(2), meta.Fenced},
-		{"fenced, wants to stay so", meta.Fenced, &Heartbeat{Applied: 99, WantFence: true}, sec(1), sec(2), meta.Fenced},
-		{"fenced, is leaving", meta.Fenced, &Heartbeat{Applied: 99, WantShutdown: true}, sec(1), sec(2), meta.Fenced},
-		{"fenced, heard long ago", meta.Fenced, &Heartbeat{Applied: 99}, sec(1), sec(5), meta.Fenced},
-		{"active, silent within the session", meta.Active, nil, 0, sec(2), meta.Active},
-		{"active, silent for longer", meta.Active, nil, 0, sec(3), meta.Fenced},
-		{"active, heard", meta.Active, &Heartbeat{}, sec(9), sec(11), meta.Active},
-		{"active, wants to be fenced", meta.Active, &Heartbeat{WantFence: true}, sec(1), sec(1), meta.Fenced},
-		{"active, wants to leave", meta.Active, &Heartbeat{WantShutdown: true}, sec(1), sec(1), meta.ControlledShutdown},
-		{"leaving, heard", meta.ControlledShutdown, &Heartbeat{WantShutdown: true}, sec(1), sec(2), meta.ControlledShutdown},
-		{"leaving, silent", meta.ControlledShutdown, nil, 0, sec(3), meta.Fenced},
+		{"fenced, silent", meta.Fenced, nil, 0, sec(1), meta.Fenced, false},
+		{"fenced, has applied its registration", meta.Fenced, &Heartbeat{Applied: 99}, sec(1), sec(2), meta.Active, false},
+		{"fenced, has not", meta.Fenced, &Heartbeat{Applied: 1}, sec(1), sec(2), meta.Fenced, false},
+		{"fenced, wants to stay so", meta.Fenced, &Heartbeat{Applied: 99, WantFence: true}, sec(1), sec(2), meta.Fenced, false},
+		{"fenced, is leaving", meta.Fenced, &Heartbeat{Applied: 99, WantShutdown: true}, sec(1), sec(2), meta.Fenced, false},
+		{"fenced, heard long ago", meta.Fenced, &Heartbeat{Applied: 99}, sec(1), sec(5), meta.Fenced, false},
+		{"active, silent within the session", meta.Active, nil, 0, sec(2), meta.Active, false},
+		{"active, silent for longer", meta.Active, nil, 0, sec(3), meta.Fenced, false},
+		{"active, heard", meta.Active, &Heartbeat{}, sec(9), sec(11), meta.Active, false},
+		{"active, wants to be fenced", meta.Active, &Heartbeat{WantFence: true}, sec(1), sec(1), meta.Fenced, false},
+		{"active, wants to leave", meta.Active, &Heartbeat{WantShutdown: true}, sec(1), sec(1), meta.ControlledShutdown, false},
+		{"leaving, heard", meta.ControlledShutdown, &Heartbeat{WantShutdown: true}, sec(1), sec(2), meta.ControlledShutdown, false},
+		{"leaving, silent", meta.ControlledShutdown, nil, 0, sec(3), meta.Fenced, false},
+		{"active, ours, silent for long", meta.Active, &Heartbeat{}, sec(1), sec(60), meta.Active, true},
+		{"active, ours, wants to be fenced", meta.Active, &Heartbeat{WantFence: true}, sec(1), sec(60), meta.Fenced, true},
+		{"active, ours by its former life", meta.Active, nil, 0, sec(3), meta.Fenced, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			im := world(t, []meta.BrokerState{c.state})
@@ -78,8 +83,12 @@ func TestPlan(t *testing.T) {
 			if c.beat != nil {
 				live.heard(b, *c.beat, c.at, 1, true)
 			}
+			self := int32(9)
+			if c.ours {
+				self = 1
+			}
 			var got []meta.Command
-			if got = Plan(im, live, 9, c.now); c.want == c.state {
+			if got = Plan(im, live, self, c.now); c.want == c.state {
 				if len(got) != 0 {
 					t.Fatalf("planned %+v", got)
 				}
