@@ -166,7 +166,7 @@ func (n *Node) Launch(args ...string) {
 	cmd := exec.Command(n.binary, append([]string{"server", n.File()}, args...)...)
 	// The run file is for this test: a person's `brokerd stop` must not find it.
 	cmd.Env = append(append(os.Environ(), "BROKERD_RUN_DIR="+filepath.Join(n.Dir, "run")), n.env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = endsWithUs()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		n.t.Fatal(err)
