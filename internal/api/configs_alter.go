@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -133,6 +134,9 @@ func (v view) planAlteration(l *alteration) error {
 	if err := checkChanges(l.changes); err != nil {
 		return err
 	}
+	if l.resource == (meta.Resource{Type: meta.TopicResource}) {
+		return faultf(kerr.InvalidRequest, "Default topic resources are not allowed: name the topic.")
+	}
 	if err := v.checkResource(l.resource); err != nil {
 		return err
 	}
@@ -194,7 +198,10 @@ func (v view) newValue(r meta.Resource, ch change) (*string, error) {
 		}
 		value = v.edited(r, ch)
 	}
-	if err := checkSetting(r, ch.name, value); err != nil {
+	switch err := checkSetting(r, ch.name, value); {
+	case errors.Is(err, conf.ErrReadOnly):
+		return nil, &fault{kerr.InvalidRequest, err.Error()}
+	case err != nil:
 		return nil, &fault{kerr.InvalidConfig, err.Error()}
 	}
 	return &value, nil

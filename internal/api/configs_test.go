@@ -164,6 +164,9 @@ func TestIncrementalAlterConfigs(t *testing.T) {
 	if !maps.Equal(own(), map[string]string{"cleanup.policy": "compact"}) {
 		t.Errorf("a refused change was made: %v", own())
 	}
+	if code, _ := alterOne(n, topicResource(""), "retention.ms", "=", "1"); code != 42 {
+		t.Errorf("all topics were altered: %d", code)
+	}
 	if code, why := alterOne(n, topicResource("absent"), "retention.ms", "=", "1"); code != 3 || why != "The topic 'absent' does not exist." {
 		t.Errorf("%d %q", code, why)
 	}
@@ -171,7 +174,7 @@ func TestIncrementalAlterConfigs(t *testing.T) {
 	if code, _ := alterOne(n, topicResource("__consumer_offsets"), "cleanup.policy", "=", "delete"); code != 42 {
 		t.Errorf("an internal topic was altered: %d", code)
 	}
-	if code, _ := alterOne(n, meta.Resource{Type: meta.BrokerResource, Name: "1"}, "node.id", "=", "2"); code != 40 {
+	if code, _ := alterOne(n, meta.Resource{Type: meta.BrokerResource, Name: "1"}, "node.id", "=", "2"); code != 42 {
 		t.Errorf("a read-only setting was altered: %d", code)
 	}
 }
