@@ -28,15 +28,17 @@ func (a *clusterAPI) describe(c *wire.Call) wire.Outcome {
 		req.EndpointType = brokerEndpoints
 	}
 	resp := kmsg.NewPtrDescribeClusterResponse()
-	resp.EndpointType = req.EndpointType
 	here := brokerEndpoints
 	if a.d.Conf.IsController(v.listener) {
 		here = controllerEndpoints
 	}
 	if err := checkEndpointType(req.EndpointType, here); err != nil {
-		resp.ErrorCode, resp.ErrorMessage = codeText(err)
+		if resp.ErrorCode, resp.ErrorMessage = codeText(err); c.Version == 0 {
+			resp.ErrorCode = kerr.InvalidRequest.Code // it knows no kinds of endpoints
+		}
 		return wire.Respond(c, resp)
 	}
+	resp.EndpointType = req.EndpointType
 	resp.ClusterID = v.im.ClusterID()
 	if req.IncludeClusterAuthorizedOperations {
 		resp.ClusterAuthorizedOperations = v.allowed(auth.TheCluster, clusterOperations)

@@ -19,10 +19,13 @@ func TestDescribeCluster(t *testing.T) {
 			t.Errorf("v%d: %+v", version, got)
 		}
 		if version == 0 {
+			if got := askOn[*kmsg.DescribeClusterResponse](n, connection("CONTROLLER"), req); got.ErrorCode != 42 {
+				t.Errorf("v0 on a controller's listener: %+v", got)
+			}
 			return
 		}
 		req.EndpointType = controllerEndpoints
-		if got := ask[*kmsg.DescribeClusterResponse](n, req); got.ErrorCode != 114 || got.ErrorMessage == nil {
+		if got := ask[*kmsg.DescribeClusterResponse](n, req); got.ErrorCode != 114 || got.ErrorMessage == nil || got.EndpointType != 1 {
 			t.Errorf("v%d, controllers on a broker's listener: %+v", version, got)
 		}
 		got = askOn[*kmsg.DescribeClusterResponse](n, connection("CONTROLLER"), req)
@@ -140,6 +143,11 @@ func TestDescribeTopicPartitions(t *testing.T) {
 		}
 	}
 	req := kmsg.NewPtrDescribeTopicPartitionsRequest()
+	req.ResponsePartitionLimit, req.Topics = -1, named
+	if got := ask[*kmsg.DescribeTopicPartitionsResponse](n, req); len(got.Topics) != 1 || len(got.Topics[0].Partitions) != 1 || got.NextCursor == nil {
+		t.Errorf("a page of -1: %+v", got)
+	}
+	req.ResponsePartitionLimit = 2000
 	req.Topics = []kmsg.DescribeTopicPartitionsRequestTopic{{Topic: "absent"}, {Topic: "t00"}, {Topic: "a b"}}
 	got := ask[*kmsg.DescribeTopicPartitionsResponse](n, req)
 	if len(got.Topics) != 3 || got.Topics[0].ErrorCode != 17 || got.Topics[1].ErrorCode != 3 || got.Topics[2].ErrorCode != 0 {

@@ -22,10 +22,8 @@ func (m *metadataAPI) describePartitions(c *wire.Call) wire.Outcome {
 	if !read(c, req) {
 		return malformed()
 	}
-	p := page{view: look(m.d, c), left: int(req.ResponsePartitionLimit), resp: kmsg.NewPtrDescribeTopicPartitionsResponse()}
-	if p.left <= 0 || p.left > maxDescribed {
-		p.left = maxDescribed
-	}
+	limit := min(max(int(req.ResponsePartitionLimit), 1), maxDescribed)
+	p := page{view: look(m.d, c), left: limit, resp: kmsg.NewPtrDescribeTopicPartitionsResponse()}
 	if _, p.live = p.reachables(); req.Cursor != nil {
 		p.from, p.fromPartition = req.Cursor.Topic, req.Cursor.Partition
 	}

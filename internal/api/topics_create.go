@@ -49,7 +49,7 @@ func (v view) planTopics(req *kmsg.CreateTopicsRequest) []creation {
 			list[i].err = errDuplicateTopic
 			continue
 		}
-		list[i] = v.planTopic(rt, req.Version)
+		list[i] = v.planTopic(rt)
 		if list[i].err != nil {
 			continue
 		}
@@ -65,9 +65,9 @@ func (v view) planTopics(req *kmsg.CreateTopicsRequest) []creation {
 	return list
 }
 
-func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic, version int16) creation {
+func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic) creation {
 	cmd := meta.CreateTopic{ID: newTopicID(), Name: rt.Topic, Internal: internalTopic(rt.Topic)}
-	err := v.checkNewTopic(rt, version)
+	err := v.checkNewTopic(rt)
 	if err == nil {
 		cmd.Config, err = topicConfig(rt)
 	}
@@ -84,7 +84,7 @@ func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic, version int16) creati
 }
 
 // checkNewTopic checks name and numbers, in the order in which Kafka does.
-func (v view) checkNewTopic(rt *kmsg.CreateTopicsRequestTopic, version int16) error {
+func (v view) checkNewTopic(rt *kmsg.CreateTopicsRequestTopic) error {
 	switch {
 	case !v.may(auth.Create, auth.TheCluster) && !v.mayTopic(auth.Create, rt.Topic):
 		return faultf(kerr.TopicAuthorizationFailed, "Authorization failed.")
@@ -100,7 +100,7 @@ func (v view) checkNewTopic(rt *kmsg.CreateTopicsRequestTopic, version int16) er
 	if other, yes := v.im.Colliding(rt.Topic); yes {
 		return collision(rt.Topic, other.Name)
 	}
-	return checkNumbers(rt, version)
+	return checkNumbers(rt)
 }
 
 func collision(name, other string) error {
@@ -108,9 +108,8 @@ func collision(name, other string) error {
 }
 
 // checkNumbers: partitions and replication factor, or a manual assignment, not
-// both. Before version 4 there was no -1 for "as configured", except beside an
-// assignment.
-func checkNumbers(rt *kmsg.CreateTopicsRequestTopic, version int16) error {
+// both. -1 is "as configured", in the versions before 4 too: Kafka takes it so.
+func checkNumbers(rt *kmsg.CreateTopicsRequestTopic) error {
 	n, rf := rt.NumPartitions, rt.ReplicationFactor
 	switch manual := len(rt.ReplicaAssignment) > 0; {
 	case manual && rf != -1:
@@ -119,9 +118,9 @@ func checkNumbers(rt *kmsg.CreateTopicsRequestTopic, version int16) error {
 		return faultf(kerr.InvalidRequest, "A manual partition assignment was specified, but numPartitions was not set to -1.")
 	case manual:
 		return nil
-	case rf < -1 || rf == 0 || rf == -1 && version < 4:
+	case rf < -1 || rf == 0:
 		return faultf(kerr.InvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value.")
-	case n < -1 || n == 0 || n == -1 && version < 4:
+	case n < -1 || n == 0:
 		return faultf(kerr.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
 	case n > maxNewPartitions:
 		return faultf(kerr.PolicyViolation, "Excessively large number of partitions per request.")
@@ -192,6 +191,7 @@ func (v view) created(req *kmsg.CreateTopicsRequest, list []creation, verdict ve
 		}
 		if o.ErrorCode, o.ErrorMessage = codeText(it.err); it.err != nil {
 			o.NumPartitions, o.ReplicationFactor = -1, -1
+			o.Configs = []kmsg.CreateTopicsResponseTopicConfig{} // null says that one may not see them
 			continue
 		}
 		if !req.ValidateOnly {

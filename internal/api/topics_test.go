@@ -85,6 +85,16 @@ func TestCreateTopics(t *testing.T) {
 }
 
 // TestCreateTopicsRefusals: Kafka's code, and a text that says what to do.
+// TestCreateTopicsDefaults: -1 is "as configured" in every version.
+func TestCreateTopicsDefaults(t *testing.T) {
+	n := startNode(t)
+	versionsOf(n, 19, func(version int16) {
+		if got := create(n, version, newTopic(fmt.Sprintf("d%d", version), -1, -1)); got[0].ErrorCode != 0 {
+			t.Errorf("v%d: %d %s", version, got[0].ErrorCode, str(got[0].ErrorMessage))
+		}
+	})
+}
+
 func TestCreateTopicsRefusals(t *testing.T) {
 	n := startNode(t)
 	createTopic(n, "test", 1)
@@ -136,12 +146,9 @@ func TestCreateTopicsRefusals(t *testing.T) {
 			t.Errorf("%.30q %d %d: %d %q, want %s %q", test.topic.Topic, test.topic.NumPartitions, test.topic.ReplicationFactor,
 				got.ErrorCode, str(got.ErrorMessage), test.kafka.Message, test.text)
 		}
-		if got.ErrorMessage == nil || got.NumPartitions != -1 || got.TopicID != [16]byte{} {
+		if got.ErrorMessage == nil || got.NumPartitions != -1 || got.TopicID != [16]byte{} || got.Configs == nil {
 			t.Errorf("%.30q: %+v", test.topic.Topic, got)
 		}
-	}
-	if got := create(n, 3, newTopic("old", -1, 1)); got[0].ErrorCode != kerr.InvalidPartitions.Code {
-		t.Errorf("-1 partitions before version 4: %d", got[0].ErrorCode)
 	}
 	// Twice in one request: neither is made; what stands beside them is.
 	got := create(n, 7, newTopic("dup", 1, 1), newTopic("c.d", 1, 1), newTopic("dup", 1, 1), newTopic("c_d", 1, 1))
