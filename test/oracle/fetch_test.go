@@ -102,6 +102,20 @@ func TestFetch(t *testing.T) {
 		ask("wants more than there is", func(_ *side, r *kmsg.FetchRequest) { r.MaxWaitMillis, r.MinBytes = 50, 1<<20 }, at("f", 0, 60))
 		ask("waits, one is wrong", func(_ *side, r *kmsg.FetchRequest) { r.MaxWaitMillis = 5000 }, at("f", 0, 78), at("f", 1, 999))
 		ask("wants no bytes", func(_ *side, r *kmsg.FetchRequest) { r.MaxWaitMillis, r.MinBytes = 5000, 0 }, at("f", 0, 78))
+		ask("with everything", func(s *side, r *kmsg.FetchRequest) {
+			r.ReplicaID, r.ClusterID = -2, &s.cluster
+			q := &r.Topics[0].Partitions[0]
+			q.LogStartOffset = 3
+			if v >= 15 {
+				r.ReplicaState.ID, r.ReplicaState.Epoch = -2, 5
+			}
+			if v >= 17 {
+				q.ReplicaDirectoryID = [16]byte{5}
+			}
+			if v >= 18 {
+				q.HighWatermark = 78
+			}
+		}, at("f", 0, 70))
 		ask("as a replica", func(_ *side, r *kmsg.FetchRequest) { r.ReplicaID, r.ReplicaState.ID = 7, 7 }, at("f", 0, 70))
 	}
 }

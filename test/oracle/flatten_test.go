@@ -14,8 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// flatten turns an answer into path → value. What a side chose by itself becomes
-// its role: a topic id its name, a producer or session id "given".
+// flatten turns an answer into path → value. The elements of a list are named by
+// what they are, so that their turn, which is the broker's affair, does not
+// matter. What a side chose by itself becomes its role (roles_test.go).
 func flatten(s *side, resp kmsg.Response) map[string]string {
 	f := flattener{s, map[string]string{}}
 	if r, ok := resp.(*kmsg.FetchResponse); ok {
@@ -23,9 +24,11 @@ func flatten(s *side, resp kmsg.Response) map[string]string {
 	}
 	f.value("", reflect.ValueOf(resp).Elem())
 	delete(f.out, "Version")
-	delete(f.out, "ThrottleMillis")
 	return f.out
 }
+
+// present is what stands for an element of a list itself.
+const present = "(present)"
 
 type flattener struct {
 	s   *side
@@ -45,7 +48,7 @@ func (f flattener) value(path string, v reflect.Value) {
 	case reflect.Slice, reflect.Array:
 		f.list(path, v)
 	default:
-		f.scalar(path, v)
+		f.out[path] = f.role(path, v)
 	}
 }
 
@@ -55,17 +58,18 @@ func (f flattener) fields(path string, v reflect.Value) {
 		if name == "UnknownTags" {
 			continue
 		}
-		if path != "" {
-			name = path + "." + name
+		if name == "ErrorMessage" {
+			f.out[join(path, name)] = message(v)
+			continue
 		}
-		f.value(name, v.Field(i))
+		f.value(join(path, name), v.Field(i))
 	}
 }
 
 func (f flattener) list(path string, v reflect.Value) {
 	switch x := v.Interface().(type) {
 	case [16]byte:
-		f.out[path] = f.topic(x)
+		f.out[path] = f.id(path, x)
 		return
 	case []byte:
 		if strings.HasSuffix(path, "RecordBatches") {
@@ -79,34 +83,58 @@ func (f flattener) list(path string, v reflect.Value) {
 		f.out[path+".len"] = "null"
 		return
 	}
-	f.out[path+".len"] = fmt.Sprint(v.Len())
+	n, met := 0, map[string]int{}
 	for i := range v.Len() {
-		f.value(fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+		key := f.key(v.Index(i), i)
+		if name, _, _ := strings.Cut(key, " "); foreign[name] && f.s.ids[name] == [16]byte{} {
+			continue
+		}
+		n++
+		if met[key]++; met[key] > 1 {
+			key = fmt.Sprintf("%s again %d", key, met[key])
+		}
+		at := fmt.Sprintf("%s[%s]", path, key)
+		if v.Index(i).Kind() == reflect.Struct {
+			f.out[at] = present
+		}
+		f.value(at, v.Index(i))
 	}
+	f.out[path+".len"] = fmt.Sprint(n)
 }
 
-func (f flattener) topic(id [16]byte) string {
-	for name, known := range f.s.ids {
-		if known == id {
-			return "id of " + name
+// identity are the fields that say which element of a list one is.
+var identity = []string{"Topic", "TopicID", "Name", "ResourceType", "ResourceName", "Type", "Partition", "NodeID", "ApiKey", "ReplicaID", "Dir"}
+
+// key names an element of a list; numbers that are not structs by their place.
+func (f flattener) key(v reflect.Value, at int) string {
+	if v.Kind() != reflect.Struct {
+		return fmt.Sprint(at)
+	}
+	var parts []string
+	for _, name := range identity {
+		field := v.FieldByName(name)
+		if !field.IsValid() {
+			continue
+		}
+		switch x := field.Interface().(type) {
+		case *string:
+			if x != nil {
+				parts = append(parts, *x)
+			}
+		case [16]byte:
+			if x != [16]byte{} && len(parts) == 0 {
+				parts = append(parts, f.id(name, x))
+			}
+		default:
+			if text := f.role(name, field); text != "" {
+				parts = append(parts, text)
+			}
 		}
 	}
-	return hex.EncodeToString(id[:])
-}
-
-func (f flattener) scalar(path string, v reflect.Value) {
-	text := fmt.Sprint(v.Interface())
-	switch {
-	case strings.HasSuffix(path, ".LogAppendTime") && v.Int() > 0:
-		text = "now"
-	case strings.HasSuffix(path, ".Timestamp") && v.Int() > f.s.born:
-		text = "now" // an append time
-	case path == "ProducerID" && v.Int() >= 0:
-		text = "new"
-	case path == "SessionID" && v.Int() != 0:
-		text = "given"
+	if parts == nil {
+		return fmt.Sprint(at)
 	}
-	f.out[path] = text
+	return strings.Join(parts, " ")
 }
 
 // batches compares record batches whole; where the broker sets the time, all
@@ -146,10 +174,10 @@ func (f flattener) records(b record.Batch) []byte {
 	return p[:min(len(p), 200)]
 }
 
-// inOrder sorts the partitions of a fetch, by names that both brokers share:
-// their turn is the broker's affair.
+// inOrder puts the partitions of a fetch together that belong together: a topic
+// may come in pieces.
 func (f flattener) inOrder(r *kmsg.FetchResponse) {
-	key := func(t kmsg.FetchResponseTopic) string { return t.Topic + " " + f.topic(t.TopicID) }
+	key := func(t kmsg.FetchResponseTopic) string { return t.Topic + " " + f.id("TopicID", t.TopicID) }
 	slices.SortStableFunc(r.Topics, func(a, b kmsg.FetchResponseTopic) int { return strings.Compare(key(a), key(b)) })
 	var whole []kmsg.FetchResponseTopic
 	for _, t := range r.Topics {

@@ -23,7 +23,7 @@ func TestListOffsets(t *testing.T) {
 	p.fill("appended-l", batch{records: values(3), baseTime: 7}.bytes())
 	base := int64(1_700_000_000_000)
 	times := []int64{-1, -2, -3, -4, -5, -6, -7, -99, 0, 1, 900, 901, 902, 1000, 1005, 1006, 1050, 1051, 1100, 1101, base - 1, base, base + 500, base + 1000, base + 5500, base + 11000, base + 11001, 1 << 50}
-	for v := int16(1); v <= 11; v++ {
+	for v := int16(0); v <= 11; v++ {
 		for _, topic := range []string{"l", "odd", "appended-l", "nowhere"} {
 			for partition := int32(-1); partition <= 2; partition++ {
 				for _, ts := range times {
@@ -44,6 +44,11 @@ func TestListOffsets(t *testing.T) {
 				p.ask(fmt.Sprintf("list at %d leader epoch %d", ts, e), v, list("l", 0, ts, e, 0))
 			}
 		}
+		p.ask("list as nobody", v, func(s *side) kmsg.Request {
+			req := list("l", 0, -2, -1, 0)(s).(*kmsg.ListOffsetsRequest)
+			req.ReplicaID, req.Topics[0].Partitions[0].MaxNumOffsets = -2, 5
+			return req
+		})
 		p.ask("list twice", v, func(s *side) kmsg.Request {
 			req := list("l", 0, -1, -1, 0)(s).(*kmsg.ListOffsetsRequest)
 			again := req.Topics[0].Partitions[0]
@@ -71,7 +76,7 @@ func list(topic string, partition int32, ts int64, epoch int32, isolation int8) 
 func TestEpochs(t *testing.T) {
 	p := newPair(t)
 	p.filled("e")
-	for v := int16(2); v <= 4; v++ {
+	for v := int16(0); v <= 4; v++ {
 		for _, topic := range []string{"e", "nowhere"} {
 			for partition := int32(-1); partition <= 3; partition++ {
 				for _, asked := range []int32{-2, -1, 0, 1, 7} {
@@ -109,16 +114,7 @@ func TestDeleteRecords(t *testing.T) {
 			{topic, 0, 7}, {topic, 0, 3}, {topic, 0, 10}, {topic, 0, -2}, {topic, 0, 79}, {topic, 3, 1}, {topic, -1, 1}, {"nowhere", 0, 1},
 			{topic, 2, 0}, {topic, 2, -1}, {topic, 2, 1}, {topic, 1, -1}, {topic, 1, -1}, {"compacted-d", 0, 1}, {"both-d", 0, 1 + int64(v)},
 		} {
-			p.ask(fmt.Sprintf("delete %s %d before %d", c.topic, c.partition, c.offset), v, func(*side) kmsg.Request {
-				req := kmsg.NewPtrDeleteRecordsRequest()
-				req.TimeoutMillis = 5000
-				t := kmsg.NewDeleteRecordsRequestTopic()
-				q := kmsg.NewDeleteRecordsRequestTopicPartition()
-				q.Partition, q.Offset = c.partition, c.offset
-				t.Topic, t.Partitions = c.topic, append(t.Partitions, q)
-				req.Topics = append(req.Topics, t)
-				return req
-			})
+			p.ask(fmt.Sprintf("delete %s %d before %d", c.topic, c.partition, c.offset), v, deleteRecords(c.topic, c.partition, c.offset))
 			if c.topic != topic || c.partition < 0 {
 				continue
 			}
@@ -129,5 +125,18 @@ func TestDeleteRecords(t *testing.T) {
 				p.ask(fmt.Sprintf("read %d after deletion of %d", offset, c.offset), 12, fetch(12, nil, at(topic, c.partition, offset)))
 			}
 		}
+	}
+}
+
+func deleteRecords(topic string, partition int32, before int64) func(*side) kmsg.Request {
+	return func(*side) kmsg.Request {
+		req := kmsg.NewPtrDeleteRecordsRequest()
+		req.TimeoutMillis = 5000
+		t := kmsg.NewDeleteRecordsRequestTopic()
+		q := kmsg.NewDeleteRecordsRequestTopicPartition()
+		q.Partition, q.Offset = partition, before
+		t.Topic, t.Partitions = topic, append(t.Partitions, q)
+		req.Topics = append(req.Topics, t)
+		return req
 	}
 }

@@ -1,0 +1,159 @@
+//go:build oracle
+
+package oracle
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/brokerd/brokerd/test/harness"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// answered lists by API the error codes that are asked for: each is met in a
+// run, and no other is.
+var answered = map[int16]string{
+	0:  "2 3 10 17 18 21 32 45 47 48 53 76 87 100",
+	1:  "1 3 31 70 71 75 77 100 106",
+	2:  "3 35 75",
+	3:  "3 17 42 100",
+	18: "35 42 129",
+	19: "17 36 37 38 39 40 42 44",
+	20: "3 42 100",
+	21: "1 3 17 44",
+	22: "42",
+	23: "3 75",
+	32: "3 17 42",
+	33: "3 17 40 42",
+	35: "",
+	37: "3 37 39 42 44",
+	44: "3 17 40 42",
+	46: "",
+	55: "3",
+	60: "42 114 115",
+	61: "3",
+	74: "35",
+	75: "3 17 42",
+}
+
+// unasked lists the other codes that the product knows, with why no request to
+// one healthy node, ours or Kafka's, is answered with them.
+var unasked = []struct {
+	codes  string
+	reason string
+}{
+	{"-1", "a surprise: nothing is known that gives it"},
+	{"5 6 72 78", "needs a partition without a leader on this listener, or a leader that has just been elected"},
+	{"7", "needs a change that takes longer than its timeout, or replicas that do not follow"},
+	{"14", "needs a node in its first instants"},
+	{"19 20", "needs replicas that do not follow"},
+	{"29", "no authorizer is served yet"},
+	{"41", "needs a second controller"},
+	{"52", "needs a coordinator, and none is served yet"},
+	{"56", "needs a disk that fails: the chaos suite has one"},
+	{"73", "delete.topic.enable=false is a broker of its own: the unit tests of topics_delete.go have one"},
+	{"74", "needs a leader epoch that has passed, that is a second node or a restart"},
+	{"83 84 85 95 101 102 104 107", "between brokers and their controller, or for reassignments and elections, which are not served yet"},
+}
+
+// codesMissing compares the codes that were met with the two lists, and the
+// lists with the source.
+func (r *run) codesMissing() (lines []string) {
+	known := map[int16]bool{}
+	for key, text := range answered {
+		met := map[int16]bool{0: true}
+		for at, m := range r.met {
+			for c := range m.codes {
+				met[c] = met[c] || at[0] == key
+			}
+		}
+		for _, c := range numbers(text) {
+			known[c] = true
+			if !met[c] {
+				lines = append(lines, fmt.Sprintf("%s: no request is answered with %d (%v)", kmsg.NameForKey(key), c, kerr.ErrorForCode(c)))
+			}
+		}
+		for c, yes := range met {
+			if yes && c != 0 && !slices.Contains(numbers(text), c) {
+				lines = append(lines, fmt.Sprintf("%s: %d (%v) is met and not in the list of codes", kmsg.NameForKey(key), c, kerr.ErrorForCode(c)))
+			}
+		}
+	}
+	for _, u := range unasked {
+		for _, c := range numbers(u.codes) {
+			if known[c] {
+				lines = append(lines, fmt.Sprintf("code %d (%v) is asked for, and excused: %s", c, kerr.ErrorForCode(c), u.reason))
+			}
+			known[c] = true
+		}
+	}
+	for c, file := range codesInSource() {
+		if !known[c] {
+			lines = append(lines, fmt.Sprintf("%s knows code %d (%v), and no request asks for it", file, c, kerr.ErrorForCode(c)))
+		}
+		delete(known, c)
+	}
+	for c := range known {
+		lines = append(lines, fmt.Sprintf("code %d (%v) is listed, and the product does not know it", c, kerr.ErrorForCode(c)))
+	}
+	return lines
+}
+
+func numbers(text string) (list []int16) {
+	for _, word := range strings.Fields(text) {
+		n, err := strconv.ParseInt(word, 10, 16)
+		if err != nil {
+			panic(err)
+		}
+		list = append(list, int16(n))
+	}
+	return list
+}
+
+// codesInSource finds the errors that internal/api names.
+func codesInSource() map[int16]string {
+	byName := map[string]int16{}
+	for c := int16(-1); c < 200; c++ {
+		if e := kerr.TypedErrorForCode(c); e != nil && e.Code == c {
+			byName[strings.ToLower(strings.ReplaceAll(e.Message, "_", ""))] = c
+		}
+	}
+	found := map[int16]string{}
+	root, err := harness.Root()
+	if err != nil {
+		panic(err)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "internal", "api", "*.go"))
+	if err != nil {
+		panic(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			panic(err)
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == "kerr" {
+					if c, ok := byName[strings.ToLower(s.Sel.Name)]; ok {
+						found[c] = filepath.Base(file)
+					} else if s.Sel.Name != "Error" && s.Sel.Name != "ErrorForCode" && s.Sel.Name != "TypedErrorForCode" {
+						panic(fmt.Sprintf("%s: no code is called kerr.%s", file, s.Sel.Name))
+					}
+				}
+			}
+			return true
+		})
+	}
+	return found
+}

@@ -1,0 +1,35 @@
+//go:build oracle
+
+package oracle
+
+import "math"
+
+const ever = math.MaxInt16
+
+// exempt names what is not asked: a field that every accepted request leaves at
+// its default, or, with no field, versions of an API as a whole.
+var exempt = []struct {
+	key      int16
+	field    string
+	from, to int16
+	reason   string
+}{
+	{0, "", 0, 2, "Kafka has given up the message formats 0 and 1; internal/api asks itself"},
+	{1, "", 0, 3, "the same"},
+	{1, "ReplicaState.ID", 12, 14, "a tag that Kafka closes the connection for before 15"},
+	{1, "ReplicaState.Epoch", 12, 14, "the same"},
+	{1, "Topics.Partitions.ReplicaDirectoryID", 12, 16, "a tag that Kafka closes the connection for before 17"},
+	{1, "Topics.Partitions.HighWatermark", 12, 17, "a tag that Kafka closes the connection for before 18"},
+	{3, "Topics.TopicID", 10, 11, "no version before 12 looks ids up"},
+	{22, "TransactionalID", 0, ever, "no transactions are served yet"},
+	{55, "Topics.Partitions.Partition", 0, ever, "the log of the quorum has partition 0 only"},
+	{56, "", 0, ever, "between brokers and their controller: no client hears of it"},
+	{58, "", 0, ever, "the same"},
+	{62, "", 0, ever, "the same"},
+	{63, "", 0, ever, "the same"},
+	{67, "", 0, ever, "the same"},
+	{82, "", 0, ever, "the same"},
+	{10000, "", 0, ever, "Kafka has no such message"},
+	{10001, "", 0, ever, "Kafka has no such message"},
+	{10002, "", 0, ever, "Kafka has no such message"},
+}
