@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/brokerd/brokerd/internal/controller"
@@ -139,7 +140,33 @@ func MemberRequest(clusterID string, s controller.Server, listener string) (*kms
 }
 
 // lifeAPI serves them on the controller.
-type lifeAPI struct{ d Deps }
+type lifeAPI struct {
+	d Deps
+
+	mu      sync.Mutex
+	brokers map[uint64]int32 // by connection: whose heartbeats it carries
+}
+
+func newLife(d Deps) *lifeAPI { return &lifeAPI{d: d, brokers: map[uint64]int32{}} }
+
+// carries notes whose heartbeats a connection carries.
+func (a *lifeAPI) carries(c *wire.Client, broker int32) {
+	a.mu.Lock()
+	a.brokers[c.ID] = broker
+	a.mu.Unlock()
+}
+
+// closed hears of a connection that has ended: whose heartbeats it carried may
+// be dead.
+func (a *lifeAPI) closed(c *wire.Client) {
+	a.mu.Lock()
+	broker, ok := a.brokers[c.ID]
+	delete(a.brokers, c.ID)
+	a.mu.Unlock()
+	if ok {
+		a.d.Controller.Suspect(broker)
+	}
+}
 
 // peerCode is code for brokers, which look for the controller when they hear
 // that it is elsewhere.
@@ -173,7 +200,7 @@ func peerAnswer(c *wire.Call, begin func(deadline time.Time, done func(controlle
 	return p
 }
 
-func (a lifeAPI) register(c *wire.Call) wire.Outcome {
+func (a *lifeAPI) register(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrBrokerRegistrationRequest()
 	if !read(c, req) {
 		return malformed()
@@ -192,19 +219,22 @@ func (a lifeAPI) register(c *wire.Call) wire.Outcome {
 	})
 }
 
-func (a lifeAPI) heartbeat(c *wire.Call) wire.Outcome {
+func (a *lifeAPI) heartbeat(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrBrokerHeartbeatRequest()
 	if !read(c, req) {
 		return malformed()
 	}
 	reply, err := a.d.Controller.AcceptHeartbeat(heartbeatOf(req))
+	if err == nil {
+		a.carries(c.Client, req.BrokerID)
+	}
 	resp := kmsg.NewPtrBrokerHeartbeatResponse()
 	resp.ErrorCode = peerCode(err)
 	resp.IsFenced, resp.IsCaughtUp, resp.ShouldShutdown = reply.Fenced, reply.CaughtUp, reply.ShouldShutDown
 	return wire.Respond(c, resp)
 }
 
-func (a lifeAPI) producerIDs(c *wire.Call) wire.Outcome {
+func (a *lifeAPI) producerIDs(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrAllocateProducerIDsRequest()
 	if !read(c, req) {
 		return malformed()
@@ -221,7 +251,7 @@ func (a lifeAPI) producerIDs(c *wire.Call) wire.Outcome {
 	})
 }
 
-func (a lifeAPI) member(c *wire.Call) wire.Outcome {
+func (a *lifeAPI) member(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrUpdateRaftVoterRequest()
 	if !read(c, req) {
 		return malformed()
@@ -243,7 +273,7 @@ func (a lifeAPI) member(c *wire.Call) wire.Outcome {
 	})
 }
 
-func (a lifeAPI) sameCluster(id *string) error {
+func (a *lifeAPI) sameCluster(id *string) error {
 	if here := a.d.Catalog.Image().ClusterID(); id != nil && here != "" && *id != here {
 		return faultf(kerr.InconsistentClusterID, "this is cluster %s, not %s", here, *id)
 	}

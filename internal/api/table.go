@@ -59,7 +59,7 @@ type Endpoint struct {
 // Table lists every API of the broker.
 func Table(d Deps) []Endpoint {
 	topics, configs, cluster, own := &topicsAPI{d}, &configsAPI{d}, &clusterAPI{d}, &ownAPI{d}
-	life := lifeAPI{d}
+	life := newLife(d)
 	meta := newMetadata(d, onController(d, firstFlexible(createTopicsKey, 7), topics.create))
 	fetch := newFetch(d)
 
@@ -86,7 +86,7 @@ func Table(d Deps) []Endpoint {
 		{Key: 60, Min: 0, Max: 2, Serve: cluster.describe},
 		{Key: 61, Min: 0, Max: 0, Serve: producersAPI{d}.serve},
 		{Key: 62, Min: 0, Max: 4, Hidden: true, Where: Peer, Serve: life.register},
-		{Key: 63, Min: 0, Max: 2, Hidden: true, Where: Peer, Serve: life.heartbeat},
+		{Key: 63, Min: 0, Max: 2, Hidden: true, Where: Peer, Serve: life.heartbeat, Closed: life.closed},
 		{Key: 67, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: life.producerIDs},
 		{Key: 74, Min: 0, Max: 1, Serve: configs.list},
 		{Key: 75, Min: 0, Max: 0, Serve: meta.describePartitions},

@@ -175,7 +175,7 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 	o := controller.Options{
 		Node: b.identity.NodeID, Directory: b.identity.Directories[dir], ClusterID: b.identity.ClusterID,
 		Address: b.raftAddress(ctx), Catalog: b.catalog, Network: b.o.Network, Stores: stores, Log: b.o.Log,
-		Remote: remote{b}, HeartbeatInterval: c.HeartbeatInterval, SessionTimeout: c.SessionTimeout,
+		Remote: remote{b}, InterBroker: c.InterBroker, HeartbeatInterval: c.HeartbeatInterval, SessionTimeout: c.SessionTimeout,
 		ElectionTimeout: c.ElectionTimeout, SnapshotBytes: c.SnapshotBytes,
 		Full: func() bool { return b.logs != nil && b.logs.Full(dir) },
 	}

@@ -18,6 +18,7 @@ func (b *Broker) Close(ctx context.Context) error {
 			b.o.Log.Warn("leaving without the controller's consent", "error", err)
 		}
 	}
+	b.control.HandOver()
 	epoch, _ := b.control.Registered()
 	drained := make(chan error, 1)
 	go func() { drained <- b.server.Shutdown(ctx) }() // joined below

@@ -19,6 +19,7 @@ type Controller struct {
 	fsm         *catalog.FSM
 	node        *raftNode // nil where a test brings its own consensus
 	members     members
+	suspects    chan int32
 	consensus   Consensus
 	proposer    *proposer
 	applied     appliedWait
@@ -67,7 +68,7 @@ func newController(o Options, fsm *catalog.FSM) *Controller {
 	return &Controller{
 		o: o, fsm: fsm, incarnation: newID(), started: time.Now(),
 		planNow: make(chan struct{}, 1), nudge: make(chan struct{}, 1), changed: make(chan struct{}),
-		members: newMembers(),
+		members: newMembers(), suspects: make(chan int32, maxSuspects),
 	}
 }
 
@@ -77,7 +78,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){c.proposer.run, c.runDuties, c.runLife, c.runMembers, c.runNudge, c.runSnapshots} {
+	for _, run := range []func(context.Context){c.proposer.run, c.runDuties, c.runLife, c.runMembers, c.runProbes, c.runNudge, c.runSnapshots} {
 		parts.Go(func() { run(ctx) })
 	}
 	select {

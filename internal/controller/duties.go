@@ -69,6 +69,7 @@ func (c *Controller) lead(ctx context.Context, t Term) {
 	c.active.Store(true)
 	c.signal()
 	c.o.Log.Info("this node is the active controller", "term", t.Number)
+	c.suspectAll(im)
 	c.plan(ctx)
 }
 

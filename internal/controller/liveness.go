@@ -27,6 +27,7 @@ type HeartbeatReply struct {
 // with the leadership, and then begins anew for everybody.
 type session struct {
 	epoch        int64
+	dead         bool // nobody listens where it did, and it has not been heard of since
 	heard        bool // at least one heartbeat or registration since this leadership began
 	seen         step.Instant
 	seenMs       int64 // unix ms of the last heartbeat, 0: none
@@ -67,7 +68,18 @@ func (l *Liveness) of(b *meta.Broker) *session {
 }
 
 func (l *Liveness) fresh(s *session, now step.Instant) bool {
-	return s != nil && int64(now-s.seen) < l.Session
+	return s != nil && !s.dead && int64(now-s.seen) < l.Session
+}
+
+// died ends the session of a broker that is surely dead, unless it has
+// registered anew meanwhile.
+func (l *Liveness) died(b *meta.Broker) bool {
+	s := l.of(b)
+	if s == nil || s.dead {
+		return false
+	}
+	s.dead = true
+	return true
 }
 
 // occupied says whether a broker id is in use by a process that is surely alive:
@@ -95,7 +107,7 @@ func (l *Liveness) heard(b *meta.Broker, h Heartbeat, now step.Instant, nowMs in
 	}
 	news = news || s.wantFence != h.WantFence || s.wantShutdown != h.WantShutdown ||
 		b.State == meta.Fenced && !h.WantFence && !h.WantShutdown && int64(h.Applied) >= b.Epoch
-	s.heard, s.seen, s.seenMs = true, now, nowMs
+	s.heard, s.dead, s.seen, s.seenMs = true, false, now, nowMs
 	s.applied, s.last = max(s.applied, h.Applied), max(s.last, h.Last)
 	s.wantFence, s.wantShutdown = h.WantFence, h.WantShutdown
 	if caughtUp {

@@ -128,6 +128,14 @@ func (c *Controller) Leave(ctx context.Context) error {
 	}
 }
 
+// HandOver gives the controller's place to another voter, if this node has it:
+// so that nobody has to find out that it has stopped.
+func (c *Controller) HandOver() {
+	if err := c.node.handOver(); err != nil {
+		c.o.Log.Info("nobody took the controller's place over; the others elect one", "error", err)
+	}
+}
+
 // runLife registers this broker and then sends its heartbeats, again and again
 // if its registration is lost.
 func (c *Controller) runLife(ctx context.Context) {

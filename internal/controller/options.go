@@ -21,6 +21,9 @@ type Options struct {
 
 	Catalog *catalog.Store
 	Network wire.Network // nil: no other node can be dialled
+	// InterBroker is the listener on which a broker is looked for that may be
+	// dead; empty: its last one.
+	InterBroker string
 	Stores  Stores       // owned by the controller from Open on
 
 	// Bootstrap, on the very first start, is every voter of the new cluster. The

@@ -217,6 +217,14 @@ func (n *raftNode) alone() bool {
 	return len(n.r.GetConfiguration().Configuration().Servers) == 1
 }
 
+// handOver gives the leadership to the voter that has most of the log.
+func (n *raftNode) handOver() error {
+	if n.r.State() != raft.Leader || n.alone() {
+		return nil
+	}
+	return n.r.LeadershipTransfer().Error()
+}
+
 // close stops raft, then its connections, then its stores.
 func (n *raftNode) close() error {
 	err := n.r.Shutdown().Error()

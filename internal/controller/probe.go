@@ -1,0 +1,105 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/meta"
+)
+
+const (
+	// maxSuspects is how many brokers may wait to be looked at; whoever does not
+	// fit is found dead by its silence.
+	maxSuspects = 1024
+	probeLimit  = 300 * time.Millisecond // for both dials
+	probePause  = 100 * time.Millisecond // between them
+)
+
+// Suspect says that a broker may be dead: its connection to the controller has
+// ended. If nobody listens where it listened, twice within 300 ms, it is dead;
+// one that is only silent has the rest of its session. It returns at once.
+func (c *Controller) Suspect(broker int32) {
+	if !c.active.Load() || broker == c.o.Node {
+		return
+	}
+	select {
+	case c.suspects <- broker:
+	default: // found by its silence
+	}
+}
+
+// suspectAll looks at every broker that the image calls alive: a new controller
+// never had a connection from one that has died meanwhile.
+func (c *Controller) suspectAll(im *meta.Image) {
+	for b := range im.Brokers() {
+		if b.State != meta.Fenced {
+			c.Suspect(b.ID)
+		}
+	}
+}
+
+// runProbes looks at suspects, each on a goroutine of its own that ends within
+// probeLimit.
+func (c *Controller) runProbes(ctx context.Context) {
+	var probes sync.WaitGroup
+	defer probes.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case id := <-c.suspects:
+			if b, ok := c.o.Catalog.Image().Broker(id); ok && b.State != meta.Fenced && c.o.Network != nil {
+				probes.Go(func() { c.probe(ctx, b) })
+			}
+		}
+	}
+}
+
+func (c *Controller) probe(ctx context.Context, b *meta.Broker) {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	for i := range 2 {
+		if i > 0 {
+			select {
+			case <-time.After(probePause):
+			case <-ctx.Done():
+				return
+			}
+		}
+		if !c.refuses(ctx, b) {
+			return
+		}
+	}
+	c.mu.Lock()
+	died := c.leading != nil && c.leading.live.died(b)
+	c.mu.Unlock()
+	if died {
+		c.o.Log.Info("broker is dead: nobody listens where it did", "broker", b.ID, "epoch", b.Epoch)
+		c.kick()
+	}
+}
+
+// refuses says whether surely nobody listens where a broker does.
+func (c *Controller) refuses(ctx context.Context, b *meta.Broker) bool {
+	at := -1
+	for i, e := range b.Endpoints {
+		if at < 0 || e.Listener == c.o.InterBroker {
+			at = i
+		}
+	}
+	if at < 0 {
+		return false
+	}
+	e := b.Endpoints[at]
+	conn, err := c.o.Network.Dial(ctx, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+	if err == nil {
+		_ = conn.Close() // it was only to see whether somebody is there
+		return false
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}
