@@ -33,6 +33,7 @@ type Options struct {
 	Metrics *obs.Registry                                               // nil: a new one
 	Log     *slog.Logger                                                // nil: slog.Default
 	OnPanic func(v any, stack []byte)                                   // of a request; nil: logged and counted
+	Waiting func(missing string)                                        // told each time it is said who is missing; nil: nobody is
 }
 
 // Broker is one running node.

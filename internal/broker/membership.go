@@ -126,6 +126,9 @@ func (t *teller) tell(missing []string) {
 		return
 	}
 	t.next = now.Add(tellEvery)
+	if t.b.o.Waiting != nil {
+		t.b.o.Waiting(text)
+	}
 	t.b.o.Log.Warn("no controller yet: this node waits for others", "missing", text,
 		"for", now.Sub(t.since).Round(time.Second).String(), "alone", t.b.aloneAdvice())
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -16,8 +17,8 @@ import (
 const readyVariable = "BROKERD_READY_FD"
 
 // daemonize starts this program again, in a session of its own with its output
-// in a file, and returns once the broker is ready: a failed start is told here,
-// not only there.
+// in a file, and returns once the broker is ready, or waits for other nodes that
+// may start later: a failed start is told here, not only there.
 func daemonize(e *Env) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -51,8 +52,12 @@ func daemonize(e *Env) error {
 	}
 	_ = report.Close() // the child's copy keeps the pipe open
 	line, _ := bufio.NewReader(ready).ReadString('\n')
-	if line == "ready\n" {
+	switch {
+	case line == "ready\n":
 		fmt.Fprintf(e.Err, "server runs as pid %d, output in %s\n", child.Process.Pid, name)
+		return child.Process.Release()
+	case strings.HasPrefix(line, waitingFor):
+		fmt.Fprintf(e.Err, "server runs as pid %d and is %s; output in %s\n", child.Process.Pid, strings.TrimSpace(line), name)
 		return child.Process.Release()
 	}
 	_ = child.Wait() // its own words are below
@@ -102,12 +107,31 @@ func tail(name string, offset int64) string {
 	return strings.Join(lines[max(0, len(lines)-10):], "\n") + "\n(from " + name + ")"
 }
 
-// announceReady tells who started us in the background.
-func announceReady(e *Env) {
-	if e.Getenv(readyVariable) != "3" {
-		return
-	}
-	pipe := os.NewFile(3, "ready")
-	_, _ = io.WriteString(pipe, "ready\n") // nobody waits any more: so be it
-	_ = pipe.Close()
+// readiness tells who started us in the background how far we are, once.
+type readiness struct {
+	once sync.Once
+	pipe *os.File // nil: nobody waits
 }
+
+func newReadiness(e *Env) *readiness {
+	r := &readiness{}
+	if e.Getenv(readyVariable) == "3" {
+		r.pipe = os.NewFile(3, "ready")
+	}
+	return r
+}
+
+func (r *readiness) announce(line string) {
+	r.once.Do(func() {
+		if r.pipe == nil {
+			return
+		}
+		_, _ = io.WriteString(r.pipe, line+"\n") // nobody waits any more: so be it
+		_ = r.pipe.Close()
+	})
+}
+
+// waiting says that the rest is up to other nodes.
+func (r *readiness) waiting(missing string) { r.announce(waitingFor + missing) }
+
+const waitingFor = "waiting for "

@@ -64,17 +64,18 @@ func serve(e *Env, s serverFlags, quiet bool) error {
 	}()
 	syscall.Umask(0o077) // what is kept here is nobody else's to read
 	broker.LimitMemory()
+	ready := newReadiness(e)
 	logs := obs.NewLogs(e.Err, obs.Auto, slog.LevelInfo)
 	metrics := obs.NewRegistry()
 	metrics.Process()
-	b, err := broker.New(ctx, broker.Options{Conf: settings, Version: e.Version, Log: logs.Logger("broker"), Metrics: metrics})
+	b, err := broker.New(ctx, broker.Options{Conf: settings, Version: e.Version, Log: logs.Logger("broker"), Waiting: ready.waiting, Metrics: metrics})
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Canceled
 		}
 		return startError(e, err)
 	}
-	r := &runningBroker{e: e, s: s, b: b, settings: settings, quiet: quiet}
+	r := &runningBroker{e: e, s: s, b: b, settings: settings, quiet: quiet, ready: ready}
 	return r.untilStopped(started, stopped)
 }
 
@@ -103,6 +104,7 @@ type runningBroker struct {
 	b        *broker.Broker
 	settings *conf.Broker
 	quiet    bool
+	ready    *readiness
 }
 
 func (r *runningBroker) untilStopped(started time.Time, stopped chan os.Signal) error {
@@ -116,7 +118,7 @@ func (r *runningBroker) untilStopped(started time.Time, stopped chan os.Signal) 
 		fmt.Fprint(r.e.Out, r.banner(time.Since(started)))
 		r.warnOpen()
 	}
-	announceReady(r.e)
+	r.ready.announce("ready")
 	var failed error
 	select {
 	case sig := <-stopped:

@@ -24,7 +24,7 @@ type Options struct {
 	// InterBroker is the listener on which a broker is looked for that may be
 	// dead; empty: its last one.
 	InterBroker string
-	Stores  Stores       // owned by the controller from Open on
+	Stores      Stores // owned by the controller from Open on
 
 	// Bootstrap, on the very first start, is every voter of the new cluster. The
 	// stores must be without state. See BootstrapSelf and BootstrapGroup.

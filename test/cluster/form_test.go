@@ -85,8 +85,15 @@ func look(t *testing.T, n *harness.Node) (v view, err error) {
 	return v, nil
 }
 
-// agree waits until all of these nodes tell the same, with so many brokers.
-func agree(t *testing.T, nodes []*harness.Node, brokers int) (v view) {
+// agree waits until all of these nodes, controllers all, tell the same, with so
+// many brokers.
+func agree(t *testing.T, nodes []*harness.Node, brokers int) view {
+	t.Helper()
+	return agreeOn(t, nodes, brokers, func(v view) string { return fmt.Sprintf("%+v", v) })
+}
+
+// agreeOn compares what text makes of the views.
+func agreeOn(t *testing.T, nodes []*harness.Node, brokers int, text func(view) string) (v view) {
 	t.Helper()
 	eventually(t, "one view of the cluster", func() error {
 		var all []string
@@ -95,7 +102,7 @@ func agree(t *testing.T, nodes []*harness.Node, brokers int) (v view) {
 			if v, err = look(t, n); err != nil {
 				return err
 			}
-			all = append(all, fmt.Sprintf("%+v", v))
+			all = append(all, text(v))
 		}
 		if len(v.brokers) != brokers || len(slices.Compact(all)) != 1 {
 			return fmt.Errorf("%d brokers are wanted; %v", brokers, all)

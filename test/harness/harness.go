@@ -14,12 +14,15 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,10 +34,13 @@ import (
 type Options struct {
 	Nodes      int               // default 1
 	Properties map[string]string // added to every node's property file
-	Dir        string            // where the nodes live; default t.TempDir()
-	Binary     string            // default $BROKERD or bin/brokerd of the module, built if missing
-	Env        []string
-	NoStart    bool
+	// Each says what one node's file has beside or instead of that; an empty
+	// value leaves a key out.
+	Each    func(n *Node) map[string]string
+	Dir     string // where the nodes live; default t.TempDir()
+	Binary  string // default $BROKERD or bin/brokerd of the module, built if missing
+	Env     []string
+	NoStart bool
 }
 
 // Cluster is a set of nodes on loopback.
@@ -46,6 +52,7 @@ type Cluster struct {
 type Node struct {
 	ID                          int
 	Dir                         string // holds server.properties and data
+	Host                        string // default 127.0.0.1
 	Port, ControllerPort, Admin int
 	t                           testing.TB
 	binary                      string
@@ -83,7 +90,7 @@ func Start(t testing.TB, o Options) *Cluster {
 		})
 	}
 	for _, n := range c.Nodes {
-		n.writeProperties(c, o.Properties)
+		n.writeProperties(c, o)
 	}
 	t.Cleanup(func() {
 		for _, n := range c.Nodes {
@@ -114,7 +121,7 @@ func (c *Cluster) Bootstrap() string {
 	return strings.Join(addrs, ",")
 }
 
-func (n *Node) writeProperties(c *Cluster, extra map[string]string) {
+func (n *Node) writeProperties(c *Cluster, o Options) {
 	n.t.Helper()
 	var voters []string
 	for _, v := range c.Nodes {
@@ -130,9 +137,11 @@ func (n *Node) writeProperties(c *Cluster, extra map[string]string) {
 		"log.dirs":                  filepath.Join(n.Dir, "data"),
 		"http.address":              fmt.Sprintf("127.0.0.1:%d", n.Admin),
 	}
-	for k, v := range extra {
-		p[k] = v
+	maps.Copy(p, o.Properties)
+	if o.Each != nil {
+		maps.Copy(p, o.Each(n))
 	}
+	maps.DeleteFunc(p, func(_, v string) bool { return v == "" })
 	var lines []string
 	for k, v := range p {
 		lines = append(lines, k+"="+v+"\n")
@@ -150,7 +159,9 @@ func (n *Node) writeProperties(c *Cluster, extra map[string]string) {
 func (n *Node) File() string { return filepath.Join(n.Dir, "server.properties") }
 
 // Addr is where clients connect.
-func (n *Node) Addr() string { return fmt.Sprintf("127.0.0.1:%d", n.Port) }
+func (n *Node) Addr() string {
+	return net.JoinHostPort(cmp.Or(n.Host, "127.0.0.1"), strconv.Itoa(n.Port))
+}
 
 // AdminURL is the address of metrics and health.
 func (n *Node) AdminURL() string { return fmt.Sprintf("http://127.0.0.1:%d", n.Admin) }
