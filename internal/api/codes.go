@@ -71,6 +71,10 @@ var codes = []struct {
 	{controller.ErrDiskFull, kerr.KafkaStorageError},
 	{controller.ErrTooLarge, kerr.PolicyViolation},
 	{controller.ErrWrongServer, kerr.InvalidRequest},
+	{controller.ErrVoterExists, kerr.DuplicateVoter},
+	{controller.ErrNoVoter, kerr.VoterNotFound},
+	{controller.ErrLastVoter, kerr.InvalidRequest},
+	{controller.ErrNoMember, kerr.InvalidRequest},
 
 	{replica.ErrNotLeader, kerr.NotLeaderForPartition},
 	{replica.ErrUnknownPartition, kerr.UnknownTopicOrPartition},

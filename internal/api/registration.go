@@ -256,7 +256,7 @@ func (a *lifeAPI) member(c *wire.Call) wire.Outcome {
 	if !read(c, req) {
 		return malformed()
 	}
-	err := errors.Join(a.sameCluster(req.ClusterID), oneListener(len(req.Listeners)))
+	err := errors.Join(sameCluster(a.d, req.ClusterID), oneListener(len(req.Listeners)))
 	if err != nil {
 		resp := kmsg.NewPtrUpdateRaftVoterResponse()
 		resp.ErrorCode = peerCode(err)
@@ -273,8 +273,8 @@ func (a *lifeAPI) member(c *wire.Call) wire.Outcome {
 	})
 }
 
-func (a *lifeAPI) sameCluster(id *string) error {
-	if here := a.d.Catalog.Image().ClusterID(); id != nil && here != "" && *id != here {
+func sameCluster(d Deps, id *string) error {
+	if here := d.Catalog.Image().ClusterID(); id != nil && here != "" && *id != here {
 		return faultf(kerr.InconsistentClusterID, "this is cluster %s, not %s", here, *id)
 	}
 	return nil

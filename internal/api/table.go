@@ -59,7 +59,7 @@ type Endpoint struct {
 // Table lists every API of the broker.
 func Table(d Deps) []Endpoint {
 	topics, configs, cluster, own := &topicsAPI{d}, &configsAPI{d}, &clusterAPI{d}, &ownAPI{d}
-	life := newLife(d)
+	life, voters := newLife(d), votersAPI{d}
 	meta := newMetadata(d, onController(d, firstFlexible(createTopicsKey, 7), topics.create))
 	fetch := newFetch(d)
 
@@ -87,9 +87,12 @@ func Table(d Deps) []Endpoint {
 		{Key: 61, Min: 0, Max: 0, Serve: producersAPI{d}.serve},
 		{Key: 62, Min: 0, Max: 4, Hidden: true, Where: Peer, Serve: life.register},
 		{Key: 63, Min: 0, Max: 2, Hidden: true, Where: Peer, Serve: life.heartbeat, Closed: life.closed},
+		{Key: 64, Min: 0, Max: 0, Where: Controller, Serve: voters.unregister},
 		{Key: 67, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: life.producerIDs},
 		{Key: 74, Min: 0, Max: 1, Serve: configs.list},
 		{Key: 75, Min: 0, Max: 0, Serve: meta.describePartitions},
+		{Key: 80, Min: 0, Max: 1, Where: Controller, Serve: voters.add},
+		{Key: 81, Min: 0, Max: 0, Where: Controller, Serve: voters.remove},
 		{Key: 82, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: life.member},
 		{Key: wire.KeyDescribeReplicas, Min: 0, Max: 0, Hidden: true, Serve: own.replicas},
 		{Key: wire.KeyOpenRaftStream, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: own.raftStream},

@@ -61,9 +61,11 @@ var (
 	// way: it may or may not have been committed.
 	ErrUnknownOutcome = errors.New("controller changed while the request was under way")
 
-	// ErrVoterExists, ErrNoVoter and ErrLastVoter refuse a change of the voters.
+	// ErrVoterExists, ErrNoVoter, ErrLastVoter and ErrNoMember refuse a change of
+	// the voters.
 	ErrVoterExists = errors.New("server is a voter already")
 	ErrNoVoter     = errors.New("server is no voter")
+	ErrNoMember    = errors.New("server is no member of the metadata quorum: start it first")
 	ErrLastVoter   = errors.New("last voter cannot be removed")
 
 	// ErrBusy says that the proposer's queue is full.

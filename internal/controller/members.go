@@ -53,19 +53,45 @@ func admit(conf raft.Configuration, s Server) (steps []Membership, err error) {
 }
 
 // PromoteMember gives a member its vote (AddRaftVoter).
-func (c *Controller) PromoteMember(s Server, done func(error)) {
+func (c *Controller) PromoteMember(node int32, dir step.TopicID, done func(error)) {
 	c.changeMembers(func(conf raft.Configuration, _ *meta.Image) ([]Membership, error) {
-		for _, m := range conf.Servers {
-			node, dir, err := ParseServerID(string(m.ID))
-			if err != nil || node != s.Node || m.Suffrage != raft.Voter {
-				continue
-			}
-			if dir == s.Directory {
-				return nil, fmt.Errorf("%w: %s", ErrVoterExists, s.ID())
-			}
+		return promote(conf, Server{Node: node, Directory: dir})
+	}, done)
+}
+
+func promote(conf raft.Configuration, s Server) ([]Membership, error) {
+	for _, m := range conf.Servers {
+		node, dir, err := ParseServerID(string(m.ID))
+		switch {
+		case err != nil || node != s.Node || m.Suffrage != raft.Voter:
+		case dir == s.Directory:
+			return nil, fmt.Errorf("%w: %s", ErrVoterExists, s.ID())
+		default:
 			return nil, fmt.Errorf("%w: node %d votes with directory %s: remove that voter first", ErrVoterExists, node, dir)
 		}
-		return []Membership{{AddVoter, s}}, nil
+		if m.ID == s.raftID() {
+			s.Address, _, err = splitAddress(m.Address)
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	if s.Address == "" {
+		return nil, fmt.Errorf("%w: %s", ErrNoMember, s.ID())
+	}
+	return []Membership{{AddVoter, s}}, nil
+}
+
+// ForgetMember takes a node that is unregistered out of the group, unless it
+// votes: a dead voter counts until somebody removes it.
+func (c *Controller) ForgetMember(node int32, done func(error)) {
+	c.changeMembers(func(conf raft.Configuration, _ *meta.Image) (steps []Membership, _ error) {
+		for _, m := range conf.Servers {
+			if n, dir, err := ParseServerID(string(m.ID)); err == nil && n == node && m.Suffrage != raft.Voter {
+				steps = append(steps, Membership{Remove, Server{Node: n, Directory: dir}})
+			}
+		}
+		return steps, nil
 	}, done)
 }
 

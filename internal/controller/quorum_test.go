@@ -30,11 +30,12 @@ type trio struct {
 	mu    sync.Mutex
 	nodes [4]*node // by node id; 0 is unused. Written by the test under mu
 	disks [4]*vfs.Mem
+	wiped [4]byte             // marks the disk that a node has now; 0: its first
 	logs  [4]*raft.InmemStore // instead of a log on disk, where a test writes much
 }
 
 func (q *trio) server(id int32) Server {
-	return Server{Node: id, Directory: tid(byte(id), 9), Address: fmt.Sprintf("n%d:9093", id)}
+	return Server{Node: id, Directory: tid(byte(id), 9, q.wiped[id]), Address: fmt.Sprintf("n%d:9093", id)}
 }
 
 func (q *trio) set(id int32, n *node) {
@@ -220,7 +221,7 @@ func (q *trio) settle(index uint64) {
 func (q *trio) register(ids ...int32) {
 	q.t.Helper()
 	for _, id := range ids {
-		q.nodes[id].Register(meta.RegisterBroker{Dirs: []step.TopicID{tid(byte(id), 9)}, BootID: "boot"})
+		q.nodes[id].Register(meta.RegisterBroker{Dirs: []step.TopicID{q.server(id).Directory}, BootID: "boot"})
 	}
 	for _, id := range ids {
 		q.nodes[id].await(q.nodes[id].WaitActive)
