@@ -60,6 +60,8 @@ type node struct {
 	M     *replica.Manager
 	Store *storage.Store
 
+	SyncTime time.Duration // of its disk, from the next start on
+
 	catalog *catalog.Store
 	fsm     *catalog.FSM
 	applied int
@@ -177,6 +179,10 @@ func (x *node) Start() {
 	b := x.b
 	t := b.T
 	x.Disk = vfs.NewFault(x.FS)
+	if x.SyncTime > 0 {
+		x.Disk.Add(vfs.Rule{Op: vfs.OpSync, Delay: x.SyncTime})
+		x.Disk.Add(vfs.Rule{Op: vfs.OpSyncAll, Delay: x.SyncTime})
+	}
 	x.catalog = catalog.NewStore()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	if os.Getenv("SIM_LOG") != "" {

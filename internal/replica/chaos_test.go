@@ -38,6 +38,11 @@ func history(t *testing.T, seed int64) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBrokers(t, 3, map[string]string{"replica.lag.time.max.ms": "2000"})
 		defer b.Close()
+		for _, x := range b.Nodes {
+			x.Stop()
+			x.SyncTime = time.Duration(x.ID) * 3 * time.Millisecond
+			x.Start()
+		}
 		h := &chaos{b: b, rng: rand.New(rand.NewPCG(uint64(seed), 7)), cut: map[int32]bool{}}
 		h.topic = b.Topic("t", nil, 2, []int32{1, 2, 3})
 		defer func() {
@@ -89,6 +94,18 @@ func (h *chaos) step() {
 		h.note("power cut %d", x.ID)
 		x.PowerCut()
 		h.gone(x)
+	case k == 19 && h.rng.IntN(3) == 0:
+		h.note("power cut of all")
+		for id := range int32(4) {
+			if x := h.b.Nodes[id]; x != nil && x.stop != nil {
+				x.PowerCut()
+			}
+		}
+		for id := range int32(4) {
+			if x := h.b.Nodes[id]; x != nil {
+				h.fence(x)
+			}
+		}
 	case k == 12 && x.stop == nil, k == 13 && x.stop == nil:
 		h.note("start %d", x.ID)
 		x.Start()

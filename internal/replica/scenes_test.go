@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/replica"
+	"github.com/brokerd/brokerd/internal/vfs"
 )
 
 // trio runs a scene with three brokers in a bubble.
@@ -117,4 +121,272 @@ func TestKilledFollower(t *testing.T) {
 		b.Nodes[1].ack(topic, 0, "back")
 		b.same(topic, 0, 1, 2, 3)
 	})
+}
+
+// TestDivergentTails (J-02, J-03): a leader that is cut off writes a tail that
+// nobody gets, its successor another one; then a third leads. The tails are cut
+// by epoch, not by high watermark, and what was acknowledged stays.
+func TestDivergentTails(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		for k := range 5 {
+			b.Nodes[1].ack(topic, 0, fmt.Sprint("kept ", k))
+		}
+		b.aside(1)
+		for k := range 7 {
+			b.Nodes[1].Send(topic, 0, replica.AcksLeader, fmt.Sprint("tail of 1: ", k))
+		}
+		b.Nodes[1].Fence()
+		time.Sleep(50 * time.Millisecond)
+		b.Nodes[2].ack(topic, 0, "kept 5") // by 2 and 3
+		b.aside(2)
+		for k := range 3 {
+			b.Nodes[2].Send(topic, 0, replica.AcksLeader, fmt.Sprint("tail of 2: ", k))
+		}
+		b.Nodes[2].Fence()
+		time.Sleep(time.Second)
+		if rec := b.Record(topic, 0); rec.Leader != 3 || rec.LeaderEpoch != 2 {
+			t.Fatalf("%+v", rec)
+		}
+		b.together()
+		b.eventually(10*time.Second, "all are in sync", func() bool { return b.isr(topic, 0) == "[1 2 3]" })
+		b.Nodes[3].ack(topic, 0, "kept 6")
+		b.same(topic, 0, 1, 2, 3)
+		all := string(b.Nodes[1].Bytes(topic, 0))
+		if strings.Count(all, "kept") != 7 || strings.Contains(all, "tail") {
+			t.Errorf("%q", all)
+		}
+	})
+}
+
+// TestSlowFollowerLeaves: no session ends, but one follower gets nothing for
+// longer than the lag time; it comes back when the network does.
+func TestSlowFollowerLeaves(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(topic, 0, "before")
+		time.Sleep(time.Minute) // an idle follower does not lag
+		if isr := b.isr(topic, 0); isr != "[1 2 3]" {
+			t.Fatalf("idle: %s", isr)
+		}
+		b.Net.Cut("b1", "b3")
+		began := time.Now()
+		s := b.Nodes[1].Send(topic, 0, replica.AcksAll, "waits")
+		if err := s.Wait(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(began); d < 8*time.Second || d > 13*time.Second {
+			t.Errorf("left after %v", d)
+		}
+		if isr := b.isr(topic, 0); isr != "[1 2]" {
+			t.Fatal(isr)
+		}
+		b.Net.Heal()
+		b.eventually(20*time.Second, "3 is back in sync", func() bool { return b.isr(topic, 0) == "[1 2 3]" })
+		b.same(topic, 0, 1, 2, 3)
+	})
+}
+
+// TestFrozen: below min ISR acks=all is refused, what acks=1 writes stays
+// invisible, and the watermark moves again when a follower is back.
+func TestFrozen(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(topic, 0, "before")
+		for _, id := range []int32{2, 3} {
+			b.Nodes[id].Kill()
+			b.Nodes[id].Fence()
+		}
+		time.Sleep(time.Second)
+		if err := b.Nodes[1].Send(topic, 0, replica.AcksAll, "refused").Wait(time.Second); !errors.Is(err, replica.ErrNotEnoughReplicas) {
+			t.Fatal(err)
+		}
+		if err := b.Nodes[1].Send(topic, 0, replica.AcksLeader, "invisible").Wait(time.Second); err != nil {
+			t.Fatal(err)
+		}
+		log := b.Nodes[1].Partition(topic, 0).Log()
+		if v := log.View(); v.HighWatermark != 1 || v.End != 2 {
+			t.Fatalf("%+v", v)
+		}
+		b.Nodes[2].Start()
+		b.eventually(10*time.Second, "the watermark moves", func() bool { return log.View().HighWatermark == 2 })
+		b.same(topic, 0, 1, 2)
+	})
+}
+
+// TestLostAnswer: the controller takes a change over, but its answer is lost.
+// The image brings it; nothing is proposed twice with effect.
+func TestLostAnswer(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(topic, 0, "before")
+		b.Nodes[3].Kill()
+		b.Nodes[3].Fence()
+		b.Answers(false, true)
+		b.Nodes[3].Start()
+		b.eventually(10*time.Second, "3 is back in sync", func() bool { return b.isr(topic, 0) == "[1 2 3]" })
+		epoch := b.Record(topic, 0).PartitionEpoch
+		b.Nodes[1].ack(topic, 0, "after")
+		time.Sleep(time.Minute)
+		if now := b.Record(topic, 0).PartitionEpoch; now != epoch {
+			t.Errorf("partition epoch %d, was %d", now, epoch)
+		}
+	})
+}
+
+// TestOldEpochFollower (J-04): a follower that missed two elections goes on
+// fetching from the leader of its epoch, which leads again. Its offsets belong to
+// another history: they must not raise the watermark.
+func TestOldEpochFollower(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(topic, 0, "before")
+		b.Nodes[3].Hold()
+		b.Nodes[1].Hold()
+		b.Nodes[1].Fence() // 2 leads epoch 1
+		b.Nodes[2].Kill()
+		b.Nodes[1].Release()
+		b.Nodes[1].Unfence()
+		b.Nodes[2].Fence()
+		b.eventually(5*time.Second, "1 leads again", func() bool { return b.Record(topic, 0).LeaderEpoch >= 2 })
+		rec := b.Record(topic, 0)
+		if rec.Leader != 3 && rec.Leader != 1 {
+			t.Fatalf("%+v", rec)
+		}
+		if rec.Leader == 3 { // it is in the ISR: let it go, so that 1 leads
+			b.Nodes[3].Fence()
+			rec = b.Record(topic, 0)
+		}
+		log := b.Nodes[1].Partition(topic, 0).Log()
+		if err := b.Nodes[1].Send(topic, 0, replica.AcksAll, "alone").Wait(5 * time.Second); err == nil {
+			t.Fatalf("acknowledged with the help of a follower of epoch 0: %+v", rec)
+		}
+		if hw := log.View().HighWatermark; hw != 1 {
+			t.Errorf("watermark %d", hw)
+		}
+		b.Nodes[3].Release()
+		b.Nodes[3].Unfence()
+		b.eventually(10*time.Second, "the watermark moves", func() bool { return log.View().HighWatermark == log.View().End })
+		b.same(topic, 0, 1, 3)
+	})
+}
+
+// TestFirstWrite: a new topic's first record does not wait for the fetch that
+// its followers have parked at the leader.
+func TestFirstWrite(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		first := b.Topic("first", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(first, 0, "so that lanes and sessions are there")
+		time.Sleep(300 * time.Millisecond)
+		began := time.Now()
+		second := b.Topic("second", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(second, 0, "at once")
+		if d := time.Since(began); d > 20*time.Millisecond {
+			t.Errorf("%v", d)
+		}
+	})
+}
+
+// TestLogStartMoves: records are deleted at the leader; followers follow, and one
+// that was away for long begins where the leader's log does.
+func TestLogStartMoves(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(topic, 0, "one")
+		b.Nodes[3].Kill()
+		b.Nodes[3].Fence()
+		for k := range 5 {
+			b.Nodes[1].ack(topic, 0, fmt.Sprint("more ", k))
+		}
+		if _, err := b.Nodes[1].Partition(topic, 0).DeleteBefore(4); err != nil {
+			t.Fatal(err)
+		}
+		b.Nodes[3].Start()
+		b.eventually(10*time.Second, "3 is back in sync", func() bool { return b.isr(topic, 0) == "[1 2 3]" })
+		b.Nodes[1].ack(topic, 0, "last")
+		time.Sleep(time.Second)
+		for id, x := range b.Nodes {
+			if v := x.Partition(topic, 0).Log().View(); v.Start != 4 || v.End != 7 {
+				t.Errorf("broker %d: %+v", id, v)
+			}
+		}
+	})
+}
+
+// TestDurabilityChanges: a topic goes from fsync to isr and back while it is
+// replicated: its followers change lanes.
+func TestDurabilityChanges(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		for _, to := range []string{"isr", "fsync", "isr"} {
+			b.Nodes[1].ack(topic, 0, "before "+to)
+			b.Must(meta.AlterConfig{Resource: meta.Resource{Type: meta.TopicResource, Name: "t"}, Set: map[string]*string{"durability": &to}})
+			b.Nodes[1].ack(topic, 0, "after "+to)
+		}
+		b.same(topic, 0, 1, 2, 3)
+		if isr := b.isr(topic, 0); isr != "[1 2 3]" {
+			t.Error(isr)
+		}
+	})
+}
+
+// TestDeletedWhileFollowed: the topic goes and comes back under the same name.
+func TestDeletedWhileFollowed(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		old := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(old, 0, "old")
+		b.Must(meta.DeleteTopic{ID: old.ID})
+		topic := b.Topic("t", nil, 2, []int32{2, 3, 1})
+		b.Nodes[2].ack(topic, 0, "new")
+		b.same(topic, 0, 1, 2, 3)
+	})
+}
+
+// TestFailedDisk: a follower's directory fails; the other one goes on.
+func TestFailedDisk(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3}, []int32{1, 2, 3}, []int32{1, 2, 3}, []int32{1, 2, 3})
+		for i := range int32(4) {
+			b.Nodes[1].ack(topic, i, "before")
+		}
+		x := b.Nodes[3]
+		x.Disk.Add(vfs.Rule{Op: vfs.OpSync, Path: "d0/*/*", Err: syscall.EIO})
+		var bad []int32
+		for i := range int32(4) {
+			if x.Partition(topic, i).Log().Dir() == "d0" {
+				bad = append(bad, i)
+			}
+		}
+		if len(bad) == 0 || len(bad) == 4 {
+			t.Fatal("the partitions are all in one directory")
+		}
+		for i := range int32(4) {
+			if slices.Contains(bad, i) {
+				continue
+			}
+			b.Nodes[1].ack(topic, i, "after")
+		}
+		s := b.Nodes[1].Send(topic, bad[0], replica.AcksAll, "after")
+		if err := s.Wait(time.Minute); err != nil {
+			t.Errorf("the ISR did not shrink: %v, in sync are %s", err, b.isr(topic, bad[0]))
+		}
+	})
+}
+
+// aside cuts a broker off from everybody, the controller too.
+func (b *brokers) aside(id int32) {
+	b.Nodes[id].Hold()
+	b.Net.Isolate(fmt.Sprintf("b%d", id), "b1", "b2", "b3")
+}
+
+// together ends that.
+func (b *brokers) together() {
+	b.Net.Heal()
+	for _, id := range []int32{1, 2, 3} {
+		x := b.Nodes[id]
+		x.Release()
+		if br, _ := b.Image().Broker(id); br.State == meta.Fenced {
+			x.Unfence()
+		}
+	}
 }

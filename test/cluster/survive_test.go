@@ -124,7 +124,9 @@ func TestReplicasSurvive(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := startLoad(t, c, "kept", partitions)
+	began := time.Now()
 	l.await(t, 300)
+	t.Logf("300 acknowledged, one after the other in each of %d partitions, in %v", partitions, time.Since(began))
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	for k := range *kills {
 		n := c.Nodes[k%3]
