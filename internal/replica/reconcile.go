@@ -119,7 +119,10 @@ func (m *Manager) followTopic(im *meta.Image, id step.TopicID) {
 func (m *Manager) reconcileTopic(im *meta.Image, h *hosted) {
 	t, ok := im.Topic(h.id)
 	if !ok {
-		m.remove(h)
+		// A request may have opened it by an image that the watcher has not seen yet.
+		if _, newer := m.catalog.Image().Topic(h.id); !newer {
+			m.remove(h)
+		}
 		return
 	}
 	c := m.topicConf(im, t.Name)

@@ -71,6 +71,22 @@ func TestLeadershipMoves(t *testing.T) {
 	})
 }
 
+// TestOldImageRemovesNothing: the watcher handles a change of a broker by an image
+// from before the topic, which a request has opened meanwhile.
+func TestOldImageRemovesNothing(t *testing.T) {
+	n := startNode(t, vfs.NewMem())
+	before := n.catalog.Image()
+	topic := n.topic("t", 1, nil)
+	p := n.partition(topic, 0)
+	if x := n.produce(p, batch(t, 1, record.Spec{}), AcksAll); x.Err != nil {
+		t.Fatal(x.Err)
+	}
+	n.m.reconcile(before, meta.Changes{Brokers: []int32{self}})
+	if x := n.produce(n.partition(topic, 0), batch(t, 1, record.Spec{}), AcksAll); x.Err != nil || x.Base != 1 {
+		t.Fatalf("base %d, %v", x.Base, x.Err)
+	}
+}
+
 // TestMinISRFreezes: two replicas, min ISR 2, one is gone: acks=all is refused
 // before the write, acks=1 is served and stays invisible.
 func TestMinISRFreezes(t *testing.T) {
