@@ -233,7 +233,7 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 		FS: b.o.FS, Dirs: c.LogDirs, Flushed: b.replicas.Flushed, DirFailed: b.replicas.DirFailed, Clean: clean,
 		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
 		ProducerExpiry: c.ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
-		ConfigOf: b.replicas.ConfigOf,
+		ConfigOf: b.replicas.ConfigOf, NoCleaner: !c.CleanerEnable, Cleaner: b.replicas.Cleaner,
 	})
 	if err != nil {
 		return err

@@ -141,6 +141,9 @@ var logFamilies = []obs.Family{
 	{Name: "brokerd_log_dir_full", Help: "1 while produce is refused for want of space.", Kind: obs.GaugeKind, Labels: []string{"dir"}},
 	{Name: "brokerd_logs", Help: "Logs that have been opened.", Kind: obs.GaugeKind, Labels: []string{"dir"}},
 	{Name: "brokerd_log_bytes", Help: "Bytes of all opened logs.", Kind: obs.GaugeKind, Labels: []string{"dir"}},
+	{Name: "brokerd_cleaner_passes_total", Help: "Passes of compaction over a log.", Kind: obs.CounterKind},
+	{Name: "brokerd_cleaner_read_bytes_total", Help: "Bytes that compaction has read.", Kind: obs.CounterKind},
+	{Name: "brokerd_cleaner_written_bytes_total", Help: "Bytes that compaction has written.", Kind: obs.CounterKind},
 }
 
 func (b *Broker) collectLogs(s *obs.Scrape) {
@@ -152,6 +155,10 @@ func (b *Broker) collectLogs(s *obs.Scrape) {
 		for i, v := range []float64{float64(d.Free), oneIf(d.Err != nil), oneIf(d.Full), float64(len(d.Logs)), float64(bytes)} {
 			s.Emit(i, v, d.Path)
 		}
+	}
+	c := b.logs.Cleaner()
+	for i, v := range []int64{c.Passes, c.BytesRead, c.BytesWritten} {
+		s.Emit(5+i, float64(v))
 	}
 }
 

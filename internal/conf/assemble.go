@@ -142,6 +142,7 @@ func (l *loader) storage() {
 	b.WatermarkInterval = b.ms("replica.high.watermark.checkpoint.interval.ms")
 	b.ProducerExpiry = b.ms("producer.id.expiration.ms")
 	b.RecoveryThreads = int(b.val("num.recovery.threads.per.data.dir").num)
+	b.CleanerEnable = b.val("log.cleaner.enable").flag
 	b.AutoFormat = b.val("auto.format.storage").flag
 	b.Durability = b.val("durability").str
 	if b.val("log.flush.interval.messages").num == 1 {

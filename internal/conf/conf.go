@@ -78,6 +78,7 @@ type Broker struct {
 	WatermarkInterval                 time.Duration // of high watermarks
 	ProducerExpiry                    time.Duration
 	RecoveryThreads                   int
+	CleanerEnable                     bool
 	HeartbeatInterval, SessionTimeout time.Duration
 	RegistrationTimeout               time.Duration
 	ElectionTimeout                   time.Duration // raft's election timeout

@@ -75,12 +75,17 @@ func (b *Builder) AppendAt(delta int64, r Record) error {
 	if b.count == 0 {
 		b.first, b.max = r.Timestamp, r.Timestamp
 	}
-	size := bodySize(delta, r.Timestamp-b.first, r)
+	return b.add(delta, r.Timestamp, r)
+}
+
+// add encodes a record whose place was checked. ms is its timestamp.
+func (b *Builder) add(delta, ms int64, r Record) error {
+	size := bodySize(delta, ms-b.first, r)
 	if size > math.MaxInt32-int64(b.Size())-binary.MaxVarintLen32 {
 		return ErrTooLarge
 	}
-	b.records = appendRecord(b.records, size, delta, r.Timestamp-b.first, r)
-	b.max = max(b.max, r.Timestamp)
+	b.records = appendRecord(b.records, size, delta, ms-b.first, r)
+	b.max = max(b.max, ms)
 	b.last = delta
 	b.count++
 	return nil

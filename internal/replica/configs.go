@@ -41,10 +41,7 @@ func (m *Manager) topicConf(im *meta.Image, name string) *conf.Topic {
 }
 
 func (m *Manager) resolve(im *meta.Image, name string, own map[string]string) *conf.Topic {
-	d := conf.Dynamic{
-		PerBroker: im.Config(meta.Resource{Type: meta.BrokerResource, Name: strconv.Itoa(int(m.self))}),
-		Cluster:   im.Config(meta.Resource{Type: meta.BrokerResource}),
-	}
+	d := m.dynamic(im)
 	t, err := m.conf.Topic(d, own)
 	if err != nil {
 		m.log.Error("topic settings cannot be read; the broker's own hold for it", "topic", name, "err", err)
@@ -71,6 +68,18 @@ func (m *Manager) ConfigOf(id step.PartitionID) (storage.Config, bool) {
 	return storageConfig(m.topicConf(im, t.Name)), true
 }
 
+// Cleaner is the store's callback: how compaction works by the settings of now.
+func (m *Manager) Cleaner() storage.Cleaner {
+	return storage.Cleaner(m.conf.Cleaner(m.dynamic(m.catalog.Image())))
+}
+
+func (m *Manager) dynamic(im *meta.Image) conf.Dynamic {
+	return conf.Dynamic{
+		PerBroker: im.Config(meta.Resource{Type: meta.BrokerResource, Name: strconv.Itoa(int(m.self))}),
+		Cluster:   im.Config(meta.Resource{Type: meta.BrokerResource}),
+	}
+}
+
 // storageConfig is the part of a topic's settings that its logs obey.
 func storageConfig(t *conf.Topic) storage.Config {
 	c := storage.Config{
@@ -84,6 +93,10 @@ func storageConfig(t *conf.Topic) storage.Config {
 		RetentionBytes:     t.RetentionBytes,
 		Delete:             t.CleanupDelete,
 		Compact:            t.CleanupCompact,
+		MinDirtyRatio:      t.MinCleanableRatio,
+		MinCompactionLag:   t.MinCompactionLag,
+		MaxCompactionLag:   t.MaxCompactionLag,
+		DeleteRetention:    t.DeleteRetention,
 		FileDeleteDelay:    t.FileDeleteDelay,
 		FlushMessages:      t.FlushMessages,
 		FlushInterval:      t.FlushInterval,

@@ -126,6 +126,9 @@ func (l *Log) afterAppend(v *view, c *Config, rolled bool) {
 		})
 	}
 	l.dir.keeper.touch(l, v)
+	if rolled && c.Compact {
+		l.dir.cleaner.plan()
+	}
 	if v.pos >= aheadFrom {
 		v.segs[len(v.segs)-1].allocateAhead(v.pos)
 	}

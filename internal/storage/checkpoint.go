@@ -28,6 +28,7 @@ type mark struct {
 	digest    uint32
 	aborted   int32 // entries of that segment's aborted index
 	producers bool  // a producer state file was written for this point or before
+	cleaned   int64 // offset up to which the log was compacted
 	sealed    []sealedMark
 }
 
@@ -37,6 +38,7 @@ type sealedMark struct {
 	summary
 	digest  uint32
 	aborted int32
+	covers  int64 // compaction made it of all that was below; 0: it did not
 }
 
 // digest is a CRC32C over the first 21 bytes of each batch of a segment. Those
@@ -59,6 +61,9 @@ func addDigest(digest uint32, batch []byte) uint32 {
 //	kind 2  sealed: base 8 | size 8 | top 8 | top offset 8 | digest 4 | aborted 4
 //	kind 3  gone:   nothing; the log was deleted or set aside
 //	kind 4  cut:    from 8, to 8; sealed segments with from ≤ base < to are no more
+//	kind 5  swapped: as sealed, covers 8; the segment took the place of all with
+//	                base ≤ theirs < covers
+//	kind 6  cleaned: offset 8 up to which the log was compacted
 //
 // The newest point of a log counts. Sealed segments are written before the point
 // that lies above them, cuts after the point that makes them true. A damaged entry ends the reading: what
@@ -68,6 +73,8 @@ const (
 	entrySealed = 2
 	entryGone   = 3
 	entryCut    = 4
+	entrySwap   = 5
+	entryClean  = 6
 
 	entryHeader = 8
 	maxEntry    = 1 << 12
@@ -126,6 +133,26 @@ func appendSealed(p []byte, id step.PartitionID, s sealedMark) []byte {
 	return endEntry(p, at)
 }
 
+// appendSwapped is one entry, so that no tear lies between what comes and what goes.
+func appendSwapped(p []byte, id step.PartitionID, s sealedMark) []byte {
+	at := len(p)
+	p = beginEntry(p, entrySwap, id)
+	for _, n := range []int64{s.base, s.size, s.top, s.topOffset} {
+		p = binary.BigEndian.AppendUint64(p, uint64(n))
+	}
+	p = binary.BigEndian.AppendUint32(p, s.digest)
+	p = binary.BigEndian.AppendUint32(p, uint32(s.aborted))
+	p = binary.BigEndian.AppendUint64(p, uint64(s.covers))
+	return endEntry(p, at)
+}
+
+func appendCleaned(p []byte, id step.PartitionID, offset int64) []byte {
+	at := len(p)
+	p = beginEntry(p, entryClean, id)
+	p = binary.BigEndian.AppendUint64(p, uint64(offset))
+	return endEntry(p, at)
+}
+
 func appendGone(p []byte, id step.PartitionID) []byte {
 	return endEntry(beginEntry(p, entryGone, id), len(p))
 }
@@ -170,15 +197,25 @@ func (ms marks) apply(body []byte) bool {
 	switch kind {
 	case entryPoint:
 		return ms.point(id, &d)
-	case entrySealed:
-		return ms.seal(id, &d)
+	case entrySealed, entrySwap:
+		return ms.seal(id, &d, kind == entrySwap)
+	case entryClean:
+		offset := d.int64()
+		if m := ms[id]; m != nil && d.done() {
+			next := *m
+			next.cleaned = offset
+			ms[id] = &next
+		}
+		return d.done()
 	case entryGone:
 		delete(ms, id)
 		return d.done()
 	case entryCut:
 		from, to := d.int64(), d.int64()
 		if m := ms[id]; m != nil && d.done() {
-			m.cut(from, to)
+			next := *m // others may be reading this one
+			next.cut(from, to)
+			ms[id] = &next
 		}
 		return d.done()
 	}
@@ -202,7 +239,7 @@ func (ms marks) point(id step.PartitionID, d *decoder) bool {
 		return false
 	}
 	if old := ms[id]; old != nil {
-		m.sealed = old.sealed
+		m.sealed, m.cleaned = old.sealed, old.cleaned
 		if old.topic == m.topic {
 			m.topic = old.topic // one string for all points
 		}
@@ -211,21 +248,29 @@ func (ms marks) point(id step.PartitionID, d *decoder) bool {
 	return true
 }
 
-func (ms marks) seal(id step.PartitionID, d *decoder) bool {
+func (ms marks) seal(id step.PartitionID, d *decoder, swapped bool) bool {
 	var s sealedMark
 	for _, to := range []*int64{&s.base, &s.size, &s.top, &s.topOffset} {
 		*to = d.int64()
 	}
 	s.digest, s.aborted = uint32(d.int32()), d.int32()
+	gone := s.base + 1
+	if swapped {
+		s.covers = d.int64()
+		gone = s.covers
+	}
 	m := ms[id]
-	if !d.done() || s.base < 0 || s.size < 0 || s.aborted < 0 {
+	if !d.done() || gone <= s.base || s.base < 0 || s.size < 0 || s.aborted < 0 {
 		return false
 	}
-	if m == nil {
-		m = &mark{id: id, pending: true}
-		ms[id] = m
+	next := mark{id: id, pending: true}
+	if m != nil {
+		next = *m
 	}
-	m.cut(s.base, s.base+1)
+	cleaned := next.cleaned
+	next.cut(s.base, gone)
+	next.cleaned = cleaned // nothing of it is new
+	m, ms[id] = &next, &next
 	m.sealed = append(m.sealed, s)
 	for i := len(m.sealed) - 1; i > 0 && m.sealed[i].base < m.sealed[i-1].base; i-- {
 		m.sealed[i], m.sealed[i-1] = m.sealed[i-1], m.sealed[i]
@@ -233,8 +278,8 @@ func (ms marks) seal(id step.PartitionID, d *decoder) bool {
 	return true
 }
 
-// cut forgets sealed segments with from ≤ base < to. The slice may be shared
-// with an older mark of the same log, which nobody reads any more.
+// cut forgets sealed segments with from ≤ base < to. The slice is new: older marks
+// of the same log keep theirs.
 func (m *mark) cut(from, to int64) {
 	var kept []sealedMark
 	for _, s := range m.sealed {
@@ -243,15 +288,28 @@ func (m *mark) cut(from, to int64) {
 		}
 	}
 	m.sealed = kept
+	if from < m.cleaned && m.cleaned < to {
+		m.cleaned = from
+	}
 }
 
 // encode gives the entries of one log, as compaction writes them.
 func (m *mark) encode(p []byte) []byte {
 	p = appendPoint(p, m)
 	for _, s := range m.sealed {
-		p = appendSealed(p, m.id, s)
+		p = s.encode(p, m.id)
+	}
+	if m.cleaned > 0 {
+		p = appendCleaned(p, m.id, m.cleaned)
 	}
 	return p
+}
+
+func (s sealedMark) encode(p []byte, id step.PartitionID) []byte {
+	if s.covers > 0 {
+		return appendSwapped(p, id, s)
+	}
+	return appendSealed(p, id, s)
 }
 
 // parseCheckpoint reads a whole checkpoint file. good is how many bytes made

@@ -24,10 +24,22 @@ type Config struct {
 	RetentionBytes     int64         // negative: no limit
 	Delete             bool          // cleanup.policy has delete
 	Compact            bool          // cleanup.policy has compact
+	MinDirtyRatio      float64       // min.cleanable.dirty.ratio
+	MinCompactionLag   time.Duration // no younger segment is compacted
+	MaxCompactionLag   time.Duration // an older record asks for a pass; 0: none does
+	DeleteRetention    time.Duration // of tombstones and markers that compaction has seen
 	FileDeleteDelay    time.Duration
 	FlushMessages      int64         // forced flush every so many records; 0: none
 	FlushInterval      time.Duration // forced flush after so long; 0: none
 	LogAppendTime      bool          // message.timestamp.type
+}
+
+// Cleaner is how compaction works, in each directory.
+type Cleaner struct {
+	Backoff  time.Duration // from when a segment was sealed until somebody looks
+	KeyBytes int64         // for the keys of one pass
+	// BytesPerSecond bounds what is read and written; 0: nothing does.
+	BytesPerSecond float64
 }
 
 // Appended is what an append did.

@@ -21,6 +21,7 @@ type logDir struct {
 	journal *journal
 	flusher *flusher
 	keeper  *keeper
+	cleaner *cleaner
 
 	// suspect: the process before saw a sync fail and left brokerd-failed. What it
 	// wrote may be in the page cache, look clean, and not be on the disk.

@@ -29,6 +29,9 @@
 //	I9  producer states on disk are those of a prefix of the log, or ignored.
 //	I10 indexes are caches: an entry is believed only after the batch it points at
 //	    was seen to be there.
+//	I11 compaction leaves at every offset what was written there or nothing; never
+//	    nothing where the newest decided record of a key stands, except a tombstone
+//	    past its horizon; and touches nothing at or above the last stable offset.
 //
 // Recovery trusts the log below the checkpoint and scans what is above: a bad
 // batch there is a torn tail and is cut; anything missing below is corruption
@@ -36,8 +39,12 @@
 // process may have left in the page cache only; after a sync that failed it
 // writes it again first, because the kernel takes those pages for clean.
 //
+// Compaction (compact.go, compact_swap.go, cleaner.go) makes new segments beside
+// the old ones and swaps them in by one entry of the checkpoint.
+//
 // Goroutines: one flusher and one keeper per directory, ended by Store.Close;
-// short-lived ones for space ahead and for recovery, which their starters join.
+// short-lived ones for space ahead, for compaction while there is something to
+// clean, and for recovery, which their starters join.
 //
 // Locks: Log.writeMu spans the disk write of an append and is the outer one. The
 // others (Log.syncMu, flusher.mu, keeper.mu, journal.mu, fdCache.mu, background.mu,
@@ -45,7 +52,7 @@
 // small files, the journal) holds a gate, which is a channel: first a log's, then
 // the journal's.
 //
-// Tests: model_test.go compares random operations with a slice, across power
-// cuts, and must notice each mutation of mutate.go; fuzz_test.go feeds every
+// Tests: model_test.go and compact_model_test.go compare random operations with a
+// slice, across power cuts, and must notice each mutation of mutate.go; fuzz_test.go feeds every
 // decoder; the rest are tests by file.
 package storage

@@ -388,10 +388,16 @@ func entryText(body []byte) string {
 		return fmt.Sprintf("point %s topic: %s clean: %t leaderEpoch: %d logStartOffset: %d endOffset: %d highWatermark: %d segment: %d"+
 			" position: %d sinceIndexEntry: %d maxTimestamp: %d offsetOfMaxTimestamp: %d digest: %d aborted: %d producers: %t index: %d",
 			who, p.topic, p.clean, p.epoch, p.start, p.end, p.hw, p.segment, p.pos, p.since, p.top, p.topOffset, p.digest, p.aborted, p.producers, p.index)
-	case entrySealed:
+	case entrySealed, entrySwap:
 		s := ms[m.id].sealed[0]
-		return fmt.Sprintf("sealed %s segment: %d size: %d maxTimestamp: %d offsetOfMaxTimestamp: %d digest: %d aborted: %d",
+		text := fmt.Sprintf("sealed %s segment: %d size: %d maxTimestamp: %d offsetOfMaxTimestamp: %d digest: %d aborted: %d",
 			who, s.base, s.size, s.top, s.topOffset, s.digest, s.aborted)
+		if body[0] == entrySwap {
+			text += fmt.Sprintf(" covers: %d", s.covers)
+		}
+		return text
+	case entryClean:
+		return fmt.Sprintf("cleaned %s to: %d", who, d.int64())
 	case entryGone:
 		return "gone " + who
 	}

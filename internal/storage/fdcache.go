@@ -58,6 +58,12 @@ func (c *fdCache) get(s *segment, mode vfs.Mode) (*handle, error) {
 			return h, nil
 		}
 		f, err := c.fs.Open(s.path(logSuffix), mode)
+		if s.replaced.Load() { // the file of that name is another's now
+			if err == nil {
+				_ = f.Close() // nothing was written here
+			}
+			return nil, errMoved
+		}
 		if err != nil {
 			return nil, err
 		}

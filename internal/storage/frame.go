@@ -35,7 +35,7 @@ type kind struct {
 var (
 	epochsKind     = kind{"bkEP", 1, "leader epochs"}
 	producersKind  = kind{"bkPR", 1, "producer state"}
-	checkpointKind = kind{"bkCP", 1, "checkpoint"}
+	checkpointKind = kind{"bkCP", 2, "checkpoint"} // 2: swapped, cleaned
 )
 
 // seal puts payload, which starts after frameHeader bytes of p, into its frame.

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,6 +46,9 @@ func openJournal(fs vfs.FS, dir string, anew bool, logger *slog.Logger) (*journa
 		ms, good = marks{}, 0
 	}
 	j.marks = ms
+	if len(p) >= frameHeader && binary.BigEndian.Uint32(p[4:]) < checkpointKind.version {
+		anew = true // an older release must not read the new kinds as a torn tail
+	}
 	if good == len(p) && good > 0 && !anew {
 		if j.f, err = fs.Open(j.path(), vfs.Write); err != nil {
 			return nil, fmt.Errorf("open checkpoint of %s: %w", dir, err)

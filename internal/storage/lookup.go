@@ -144,6 +144,10 @@ func (l *Log) walk(t *tail, size int64) error {
 		return l.openError(t.seg, err)
 	}
 	defer h.release()
+	return l.walkHeaders(h, t, size)
+}
+
+func (l *Log) walkHeaders(h *handle, t *tail, size int64) error {
 	s := scanner{h: h, size: size}
 	defer s.close()
 	for t.pos < size {

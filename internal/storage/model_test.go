@@ -1193,6 +1193,8 @@ func (h *coverHandler) Handle(_ context.Context, r slog.Record) error {
 	switch r.Message {
 	case "torn tail cut":
 		h.c.hit("torn-tail")
+	case "compaction finished that a stop had interrupted":
+		h.c.hit("swap-finished")
 	case "index made anew":
 		h.c.hit("index-rebuilt")
 	case "segment behind a torn tail removed":

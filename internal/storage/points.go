@@ -261,7 +261,7 @@ func (l *Log) freshlySealed(p *point) (out []*segment) {
 // entriesOf adds the journal entries of a point.
 func (l *Log) entriesOf(entries []byte, p *point) []byte {
 	for _, s := range l.freshlySealed(p) {
-		entries = appendSealed(entries, l.id, s.sealedMark())
+		entries = s.sealedMark().encode(entries, l.id)
 	}
 	return appendPoint(entries, &p.mark)
 }

@@ -45,7 +45,7 @@ func (l *Log) Read(r ReadSpec) (Range, error) {
 // view: the segment was deleted, truncated or put elsewhere. Then the reader
 // looks again. Damage below the durable end is for good.
 func (l *Log) movedOn(v *view, err error) bool {
-	if l.usable() != nil {
+	if l.usable() != nil || errors.Is(err, errMoved) {
 		return true // says so
 	}
 	now := l.view.Load()

@@ -85,10 +85,17 @@ func (r *recovery) list() error {
 	if ours, err := r.ours(); !ours || err != nil {
 		return err
 	}
+	var swaps []int64
 	for _, name := range names {
 		if base, ok := segmentBase(name, logSuffix); ok {
 			r.bases = append(r.bases, base)
 		}
+		if base, ok := segmentBase(name, logSuffix+swapSuffix); ok {
+			swaps = append(swaps, base)
+		}
+	}
+	if err := r.swaps(swaps); err != nil {
+		return err
 	}
 	for _, name := range names {
 		if r.leftOver(name) {
@@ -196,7 +203,7 @@ func (r *recovery) sealed() error {
 			}
 			return corruptf("segment %d of %s is missing", s.base, r.l.path())
 		}
-		seg := &segment{log: r.l, base: s.base, size: s.size, summary: s.summary, digest: s.digest}
+		seg := &segment{log: r.l, base: s.base, size: s.size, summary: s.summary, digest: s.digest, covers: s.covers}
 		seg.space.sealed.Store(true)
 		if s.aborted > 0 {
 			r.aborted(seg, int(s.aborted))

@@ -172,11 +172,11 @@ func TestIndexesAreCaches(t *testing.T) {
 // TestNewerFormatIsRefused in one clear line.
 func TestNewerFormatIsRefused(t *testing.T) {
 	mem := stopped(t, true)
-	if err := mem.Flip("/d/"+checkpointName, 7, 2); err != nil {
+	if err := mem.Flip("/d/"+checkpointName, 7, 1); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Open(t.Context(), Options{FS: mem, Dirs: []string{"/d"}})
-	want := "checkpoint file /d/brokerd-checkpoint has format version 3, this brokerd reads up to 1: a newer release wrote it; run that one"
+	want := "checkpoint file /d/brokerd-checkpoint has format version 3, this brokerd reads up to 2: a newer release wrote it; run that one"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}

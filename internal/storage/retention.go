@@ -73,6 +73,9 @@ func (d *logDir) sweep(now time.Time) {
 		}
 		l.expireProducers(now)
 		l.retain(now)
+		if l.config.Load().Compact {
+			d.cleaner.plan() // settings, lags and transactions may have made something due
+		}
 	}
 	d.sweepCold(now)
 }
@@ -103,13 +106,22 @@ func (d *logDir) sweepCold(now time.Time) {
 			continue
 		}
 		c, ok := s.options.ConfigOf(m.id)
-		if !ok || !c.Delete || !m.anyExpired(&c, now) {
+		expired, dirty := ok && c.Delete && m.anyExpired(&c, now), ok && c.Compact && m.anyDirty()
+		if !expired && !dirty {
 			continue
 		}
 		if l, err := s.Log(m.id, m.topic, c); err == nil {
 			l.retain(now)
+			if dirty {
+				d.cleaner.plan()
+			}
 		}
 	}
+}
+
+// anyDirty says whether a sealed segment of a cold log was never compacted.
+func (m *mark) anyDirty() bool {
+	return len(m.sealed) > 0 && m.sealed[len(m.sealed)-1].base >= m.cleaned
 }
 
 // anyExpired says whether retention would take anything of a cold log.

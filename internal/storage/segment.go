@@ -17,6 +17,7 @@ type segment struct {
 	open     atomic.Pointer[handle] // in the fd cache
 	unsynced atomic.Pointer[handle] // holds the file open until its bytes are synced (I6)
 	space    spaceAhead
+	replaced atomic.Bool // compaction put another in its place
 
 	// sealed
 	size    int64
@@ -24,6 +25,7 @@ type segment struct {
 	digest  uint32                   // see digest
 	index   atomic.Pointer[memIndex] // until its files are written, then nil
 	aborted []record.Aborted
+	covers  int64 // offset up to which compaction made it of others; 0: it never did
 }
 
 // memIndex is the index of a sealed segment whose files are not written yet.
@@ -35,5 +37,5 @@ func (s *segment) path(suffix string) string {
 
 // sealedMark is what the checkpoint knows of a sealed segment.
 func (s *segment) sealedMark() sealedMark {
-	return sealedMark{base: s.base, size: s.size, summary: s.summary, digest: s.digest, aborted: int32(len(s.aborted))}
+	return sealedMark{base: s.base, size: s.size, summary: s.summary, digest: s.digest, aborted: int32(len(s.aborted)), covers: s.covers}
 }

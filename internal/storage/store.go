@@ -34,7 +34,10 @@ type Options struct {
 	CheckpointInterval  time.Duration
 	ProducerExpiry      time.Duration // producer.id.expiration.ms
 	RecoveryParallelism int
-	Logger              *slog.Logger
+	NoCleaner           bool // nothing is compacted
+	// Cleaner gives the settings of compaction, each time anew. nil: the defaults.
+	Cleaner func() Cleaner
+	Logger  *slog.Logger
 	// ConfigOf gives the settings of a partition that is on disk and was not used
 	// since the start, so that its retention is looked after too. May be nil.
 	ConfigOf func(step.PartitionID) (Config, bool)
@@ -52,6 +55,9 @@ func (o *Options) setDefaults() {
 	setDefault(&o.CheckpointInterval, 5*time.Second)
 	setDefault(&o.ProducerExpiry, 24*time.Hour)
 	setDefault(&o.RecoveryParallelism, max(8, runtime.GOMAXPROCS(0)))
+	if o.Cleaner == nil {
+		o.Cleaner = func() Cleaner { return Cleaner{Backoff: 15 * time.Second, KeyBytes: 128 << 20} }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -116,7 +122,7 @@ func (s *Store) discover() error {
 	var last error
 	for _, p := range s.options.Dirs {
 		d := &logDir{path: p, store: s, fs: s.options.FS, logger: s.options.Logger}
-		d.flusher, d.keeper = newFlusher(d), newKeeper(d)
+		d.flusher, d.keeper, d.cleaner = newFlusher(d), newKeeper(d), newCleaner(d)
 		s.dirs = append(s.dirs, d)
 		err := d.open()
 		if newer := (*NewerError)(nil); errors.As(err, &newer) {
@@ -506,6 +512,7 @@ func (s *Store) Close() error {
 	}
 	s.mu.Unlock()
 	for _, d := range s.dirs {
+		close(d.cleaner.quit)
 		d.keeper.stop()
 	}
 	var errs error
