@@ -11,6 +11,7 @@ import (
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/vfs"
 	"github.com/brokerd/brokerd/internal/wire"
+	"github.com/brokerd/brokerd/test/captured"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -22,6 +23,18 @@ func requestOf(key int16) kmsg.Request {
 		return &wire.OpenRaftStreamRequest{}
 	}
 	return kmsg.RequestForKey(key)
+}
+
+// addCaptured gives f the bodies of what real clients sent.
+func addCaptured(f func(key, version int16, body []byte)) {
+	for _, p := range captured.Requests() {
+		h, rest := wire.ParseFixed(p)
+		req := requestOf(h.Key)
+		req.SetVersion(h.Version)
+		if body, err := h.ParseRest(rest, req.IsFlexible()); err == nil {
+			f(h.Key, h.Version, body)
+		}
+	}
 }
 
 // FuzzServe gives the administrative calls any bytes: nothing panics, and what
@@ -46,6 +59,7 @@ func FuzzServe(f *testing.F) {
 			f.Add(key, version, req.AppendTo(nil), version%2 == 0)
 		})
 	}
+	addCaptured(func(key, version int16, body []byte) { f.Add(key, version, body, false) })
 	f.Fuzz(func(t *testing.T, key, version int16, body []byte, onController bool) {
 		if !slices.Contains(adminKeys, key) {
 			return
@@ -108,6 +122,7 @@ func FuzzServeData(f *testing.F) {
 			}
 		}
 	}
+	addCaptured(func(key, version int16, body []byte) { f.Add(key, version, body) })
 	f.Fuzz(func(t *testing.T, key, version int16, body []byte) {
 		if !slices.Contains(dataKeys, key) || !n.api.Trait(key, version).Known {
 			return

@@ -133,6 +133,7 @@ func FuzzBodies(f *testing.F) {
 		fill(rng, reflect.ValueOf(req).Elem())
 		f.Add(key, version, req.AppendTo(nil))
 	})
+	addCaptured(func(key, version int16, body []byte) { f.Add(key, version, body) })
 	all := make(map[[2]int16]*bodyShape)
 	everyRequest(func(key, version int16, _ kmsg.Request) { all[[2]int16{key, version}] = shapeOf(key, version) })
 	f.Fuzz(func(t *testing.T, key, version int16, body []byte) {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"testing"
+
+	"github.com/brokerd/brokerd/test/captured"
 )
 
 // fuzzLimits is small, so that a fuzzer finds the cap.
@@ -33,6 +35,9 @@ func addBatches(f *testing.F, add func(p []byte)) {
 func FuzzBatch(f *testing.F) {
 	addBatches(f, func(p []byte) { f.Add(p) })
 	f.Add(testdata(f, "kafka/small.log"))
+	for _, p := range captured.Records() {
+		f.Add(p)
+	}
 	f.Fuzz(func(t *testing.T, p []byte) {
 		for {
 			b, rest, err := Next(p)

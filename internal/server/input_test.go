@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"testing"
+
+	"github.com/brokerd/brokerd/test/captured"
 )
 
 // The input against a plain slice: whatever sizes the bytes come in, and
@@ -13,6 +15,11 @@ func FuzzInput(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x03abc\x00\x00\x00\x01x"), []byte{1, 2, 3}, false)
 	f.Add(bytes.Repeat([]byte("\x00\x00\x20\x00"), 5000), []byte{255, 7, 129}, true)
 	f.Add([]byte("\x00\x03\x00\x00"), []byte{0, 200}, false)
+	var all []byte
+	for _, p := range captured.Requests() {
+		all = append(binary.BigEndian.AppendUint32(all, uint32(len(p))), p...)
+	}
+	f.Add(all[:min(len(all), 64<<10)], []byte{90, 3, 255}, true)
 	f.Fuzz(func(t *testing.T, stream, steps []byte, net bool) {
 		if len(steps) == 0 {
 			return

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/brokerd/brokerd/test/captured"
 )
 
 func TestHeaderRoundTrip(t *testing.T) {
@@ -85,6 +87,10 @@ func FuzzHeader(f *testing.F) {
 	f.Add(h.AppendHeader(nil, 1), false)
 	f.Add(h.AppendHeader(nil, 2), true)
 	f.Add([]byte("\x00\x12\x00\x03\x00\x00\x00\x01\xff\xff\x01\x00\x01x"), true)
+	for _, p := range captured.Requests() {
+		f.Add(p, false)
+		f.Add(p, true)
+	}
 	f.Fuzz(func(t *testing.T, p []byte, flexible bool) {
 		if len(p) < FixedHeader {
 			return

@@ -54,6 +54,7 @@ type Node struct {
 	Dir                         string // holds server.properties and data
 	Host                        string // default 127.0.0.1
 	Port, ControllerPort, Admin int
+	front                       int // the port of a capture in front of Port; 0: none
 	t                           testing.TB
 	binary                      string
 	env                         []string
@@ -88,6 +89,10 @@ func Start(t testing.TB, o Options) *Cluster {
 			Port: ports[0], ControllerPort: ports[1], Admin: ports[2],
 			t: t, binary: o.Binary, env: o.Env,
 		})
+		if file := os.Getenv("BROKERD_CAPTURE"); file != "" {
+			n := c.Nodes[i]
+			n.front = captured(t, file, n.Addr())
+		}
 	}
 	for _, n := range c.Nodes {
 		n.writeProperties(c, o)
@@ -132,7 +137,7 @@ func (n *Node) writeProperties(c *Cluster, o Options) {
 		"node.id":                   fmt.Sprint(n.ID),
 		"controller.quorum.voters":  strings.Join(voters, ","),
 		"listeners":                 fmt.Sprintf("PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", n.Port, n.ControllerPort),
-		"advertised.listeners":      fmt.Sprintf("PLAINTEXT://127.0.0.1:%d", n.Port),
+		"advertised.listeners":      "PLAINTEXT://" + n.Addr(),
 		"controller.listener.names": "CONTROLLER",
 		"log.dirs":                  filepath.Join(n.Dir, "data"),
 		"http.address":              fmt.Sprintf("127.0.0.1:%d", n.Admin),
@@ -160,6 +165,9 @@ func (n *Node) File() string { return filepath.Join(n.Dir, "server.properties") 
 
 // Addr is where clients connect.
 func (n *Node) Addr() string {
+	if n.front != 0 {
+		return fmt.Sprintf("127.0.0.1:%d", n.front)
+	}
 	return net.JoinHostPort(cmp.Or(n.Host, "127.0.0.1"), strconv.Itoa(n.Port))
 }
 
