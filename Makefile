@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
 .PHONY: help build run test race cluster clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
-.PHONY: hostile overload soak spec vuln licences cross
+.PHONY: hostile overload soak spec vuln licences cross full
 
 help: ## this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -24,8 +24,9 @@ race: ## the same under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
 
 FUZZTIME ?= 100000x
-fuzz: ## fuzz every decoder, FUZZTIME (executions, or a time) each
-	scripts/fuzz $(FUZZTIME)
+SLICE    ?= 0/1
+fuzz: ## fuzz every decoder, FUZZTIME (executions, or a time) each; SLICE=1/4: the second of every four
+	SLICE=$(SLICE) scripts/fuzz $(FUZZTIME)
 
 SEEDS ?= 2000
 model: ## the log against its model, with crashes, for SEEDS seeds
@@ -92,6 +93,9 @@ cross: ## build for the other platforms, and vet for one of them
 	@for p in $(PLATFORMS); do \
 	  echo "$$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -o dist/brokerd-$${p%/*}-$${p#*/} ./cmd/brokerd || exit 1; done
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+
+full: ## everything whole, for hours; the result goes to docs/full.md
+	scripts/full
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
 	scripts/lint
