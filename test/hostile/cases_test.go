@@ -12,8 +12,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/brokerd/brokerd/internal/wire"
 )
 
 // attack is one case: bytes for a connection, and what is known of them.
@@ -54,11 +52,9 @@ func (g *generator) request(family string, a api, what string, body []byte, wait
 	r := a.request()
 	g.add(attack{
 		family: family, name: a.String() + " " + what, api: &a, waits: waits || slices.Contains(mayWait, a.key),
-		bytes: frame(a, headerFlexible(a, r), body),
+		bytes: frame(a, r.IsFlexible(), body),
 	})
 }
-
-func headerFlexible(a api, r kmsg.Request) bool { return r.IsFlexible() }
 
 // frame puts length and header in front of a body.
 func frame(a api, flexible bool, body []byte) []byte {
@@ -350,6 +346,3 @@ func mutate(rng *rand.Rand, b []byte, start int) []byte {
 	}
 	return b
 }
-
-// known are the keys of ours that ApiVersions names to nobody but brokerd.
-var known = []int16{wire.KeyDescribeReplicas, wire.KeyOpenRaftStream}

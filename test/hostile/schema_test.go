@@ -16,26 +16,28 @@ import (
 // api is one key in one version.
 type api struct{ key, version int16 }
 
+// own are the APIs that kmsg does not know.
+var own = map[int16]struct {
+	name string
+	make func() kmsg.Request
+}{
+	wire.KeyDescribeReplicas: {"DescribeReplicas", func() kmsg.Request { return new(wire.DescribeReplicasRequest) }},
+	wire.KeyOpenRaftStream:   {"OpenRaftStream", func() kmsg.Request { return new(wire.OpenRaftStreamRequest) }},
+	wire.KeyDescribeNode:     {"DescribeNode", func() kmsg.Request { return new(wire.DescribeNodeRequest) }},
+}
+
 func (a api) String() string {
-	switch a.key {
-	case wire.KeyDescribeReplicas:
-		return fmt.Sprintf("DescribeReplicas v%d", a.version)
-	case wire.KeyOpenRaftStream:
-		return fmt.Sprintf("OpenRaftStream v%d", a.version)
+	if o, ok := own[a.key]; ok {
+		return fmt.Sprintf("%s v%d", o.name, a.version)
 	}
 	return fmt.Sprintf("%s v%d", kmsg.NameForKey(a.key), a.version)
 }
 
 // request is an empty request of the API, nil if nobody knows how to encode it.
 func (a api) request() kmsg.Request {
-	var r kmsg.Request
-	switch a.key {
-	case wire.KeyDescribeReplicas:
-		r = new(wire.DescribeReplicasRequest)
-	case wire.KeyOpenRaftStream:
-		r = new(wire.OpenRaftStreamRequest)
-	default:
-		r = kmsg.RequestForKey(a.key)
+	r := kmsg.RequestForKey(a.key)
+	if o, ok := own[a.key]; ok {
+		r = o.make()
 	}
 	if r == nil || a.version > r.MaxVersion() {
 		return nil
@@ -91,6 +93,8 @@ func (t target) fill(v reflect.Value, name string) {
 		v.SetBool(false)
 	case reflect.Float64:
 		v.SetFloat(1)
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+		v.SetUint(1)
 	default:
 		v.SetInt(number(name))
 	}
@@ -193,6 +197,9 @@ func (p *prober) walk(v reflect.Value, path string) {
 	case reflect.Float64:
 		was := v.Float()
 		p.probe(field{path: path, width: 8}, 0, func() { v.SetFloat(-was) }, func() { v.SetFloat(was) })
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+		was, width := v.Uint(), int(v.Type().Size())
+		p.probe(field{path: path, width: width}, width-1, func() { v.SetUint(was ^ 2) }, func() { v.SetUint(was) })
 	default:
 		was, width := v.Int(), int(v.Type().Size())
 		p.probe(field{path: path, width: width}, width-1, func() { v.SetInt(was ^ 2) }, func() { v.SetInt(was) })
