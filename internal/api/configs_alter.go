@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -198,13 +197,18 @@ func (v view) newValue(r meta.Resource, ch change) (*string, error) {
 		}
 		value = v.edited(r, ch)
 	}
-	switch err := checkSetting(r, ch.name, value); {
-	case errors.Is(err, conf.ErrReadOnly):
-		return nil, &fault{kerr.InvalidRequest, err.Error()}
-	case err != nil:
-		return nil, &fault{kerr.InvalidConfig, err.Error()}
+	if err := checkSetting(r, ch.name, value); err != nil {
+		return nil, &fault{badSetting(r), err.Error()}
 	}
 	return &value, nil
+}
+
+// badSetting is Kafka's code for a setting that its resource does not take.
+func badSetting(r meta.Resource) *kerr.Error {
+	if r.Type == meta.TopicResource {
+		return kerr.InvalidConfig
+	}
+	return kerr.InvalidRequest
 }
 
 func checkSetting(r meta.Resource, name, value string) error {
@@ -244,20 +248,29 @@ func splitList(s string) (items []string) {
 	return items
 }
 
+// asBadSetting gives a refusal of settings together the code of its resource.
+func asBadSetting(r meta.Resource, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fault{badSetting(r), err.Error()}
+}
+
 // follow checks the settings that come out, and what follows from them for
 // partitions: they carry the effective min.insync.replicas.
 func (v view) follow(l *alteration, after map[string]string) (err error) {
 	var minISR int8
 	switch {
 	case l.resource.Type == meta.TopicResource:
-		minISR, err = v.checkSettings(after, v.im.Config(clusterDefault))
+		minISR, err = v.checkSettings(after, conf.Dynamic{Cluster: v.im.Config(clusterDefault)})
 	case l.resource == clusterDefault:
-		minISR, err = v.checkSettings(nil, after)
+		minISR, err = v.checkSettings(nil, conf.Dynamic{Cluster: after})
 	default:
-		return nil
+		_, err = v.checkSettings(nil, conf.Dynamic{PerBroker: after, Cluster: v.im.Config(clusterDefault)})
+		return asBadSetting(l.resource, err)
 	}
 	if err != nil {
-		return err
+		return asBadSetting(l.resource, err)
 	}
 	if _, named := l.cmd.Set[minISRSetting]; !named && !l.replace {
 		return nil // as it was

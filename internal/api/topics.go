@@ -53,11 +53,10 @@ func (v view) dynamic() conf.Dynamic {
 // clusterDefault is the resource of the settings that all brokers share.
 var clusterDefault = meta.Resource{Type: meta.BrokerResource}
 
-// checkSettings checks the settings of a topic, together, under these cluster
-// defaults. It returns min.insync.replicas as commands carry it; 0: not set, the
+// checkSettings checks the settings of a topic, together, under these settings
+// of brokers. It returns min.insync.replicas as commands carry it; 0: not set, the
 // default rule.
-func (v view) checkSettings(overrides, cluster map[string]string) (minISR int8, err error) {
-	under := conf.Dynamic{Cluster: cluster}
+func (v view) checkSettings(overrides map[string]string, under conf.Dynamic) (minISR int8, err error) {
 	if err := v.d.Conf.CheckTopicSet(under, overrides); err != nil {
 		return 0, &fault{kerr.InvalidConfig, err.Error()}
 	}

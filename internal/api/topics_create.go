@@ -2,6 +2,7 @@ package api
 
 import (
 	"github.com/brokerd/brokerd/internal/auth"
+	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -72,7 +73,7 @@ func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic) creation {
 		cmd.Config, err = topicConfig(rt)
 	}
 	if err == nil {
-		cmd.MinISR, err = v.checkSettings(cmd.Config, v.im.Config(clusterDefault))
+		cmd.MinISR, err = v.checkSettings(cmd.Config, conf.Dynamic{Cluster: v.im.Config(clusterDefault)})
 	}
 	if err == nil {
 		cmd.Assignments, err = v.assignments(rt)

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -79,7 +80,7 @@ func (l *loader) requests() {
 	b.ConnectionsMaxIdle = b.ms("connections.max.idle.ms")
 	b.MaxConnections = int(b.val("max.connections").num)
 	b.MaxConnectionsPerIP = int(b.val("max.connections.per.ip").num)
-	b.MaxConnectionsOverrides = l.perIP()
+	b.MaxConnectionsOverrides, _ = parsePerIP(b.val("max.connections.per.ip.overrides").str) // checked
 	b.SocketSendBytes = int(max(0, b.val("socket.send.buffer.bytes").num))
 	b.SocketReceiveBytes = int(max(0, b.val("socket.receive.buffer.bytes").num))
 	b.FetchMaxBytes = int32(b.val("fetch.max.bytes").num)
@@ -96,21 +97,19 @@ func (l *loader) requests() {
 	b.TCPCongestion = b.val("tcp.congestion").str
 }
 
-// perIP reads max.connections.per.ip.overrides, address:number; an IPv6 address
-// holds colons itself, so the number is behind the last one.
-func (l *loader) perIP() map[string]int {
-	b := l.broker
+// parsePerIP reads max.connections.per.ip.overrides, address:number; an IPv6
+// address holds colons itself, so the number is behind the last one.
+func parsePerIP(list string) (map[string]int, error) {
 	out := map[string]int{}
-	for _, entry := range splitList(b.val("max.connections.per.ip.overrides").str) {
+	for _, entry := range splitList(list) {
 		addr, count := cutLast(entry, ':')
 		n, err := parseInteger(count, 32)
 		if addr == "" || err != nil || n < 0 {
-			l.report.errorf(b.Origin("max.connections.per.ip.overrides"), "max.connections.per.ip.overrides", "%q is not address:number", entry)
-			continue
+			return nil, fmt.Errorf("%q is not address:number", entry)
 		}
 		out[strings.Trim(addr, "[]")] = int(n)
 	}
-	return out
+	return out, nil
 }
 
 func (l *loader) timings() {
@@ -198,18 +197,7 @@ func (l *loader) contradictions() {
 	if o, d := l.values["log.flush.interval.messages"], l.values["durability"]; o.value != "" && trim(o.value) == "1" && trim(d.value) == "isr" {
 		l.report.warnf(d.origin, "durability", "durability=isr has no effect: log.flush.interval.messages=1 means fsync")
 	}
-	l.retention()
 	l.synonyms()
-}
-
-// retention holds Kafka's rule that an age of nothing is no retention.
-func (l *loader) retention() {
-	for _, key := range []string{"log.retention.ms", "log.retention.minutes", "log.retention.hours"} {
-		if s, ok := l.values[key]; ok && l.broker.val(key).num == 0 {
-			l.report.errorf(s.origin, key, "%s must be -1, for ever, or at least 1", key)
-			delete(l.values, key)
-		}
-	}
 }
 
 // synonyms says which of several keys for one thing counts.

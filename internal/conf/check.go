@@ -20,6 +20,32 @@ func invalid(key string, v value, reason string) error {
 	return &ValueError{key, v.print(), reason}
 }
 
+// required is a rule that Kafka's broker holds beside its table of keys, with the
+// broker's own text.
+func required(text string, ok func(n int64) bool) check {
+	return check{"", func(key string, v value) error {
+		if ok(v.num) {
+			return nil
+		}
+		return fmt.Errorf("requirement failed: %s must be %s", key, text)
+	}}
+}
+
+var (
+	someAge    = required("unlimited (-1) or, greater than or equal to 1", func(n int64) bool { return n != 0 })
+	someRoll   = required("greater than or equal to 1", func(n int64) bool { return n >= 1 })
+	someJitter = required("greater than or equal to 0", func(n int64) bool { return n >= 0 })
+)
+
+// someFlush keeps from brokers what no topic would take; Kafka takes it, and
+// fails with every change of a topic from then on.
+var someFlush = check{"", func(key string, v value) error {
+	if v.num < 0 {
+		return invalid(key, v, "Value must be at least 0")
+	}
+	return nil
+}}
+
 // between limits a number to lo … hi, both included.
 func between(lo, hi float64) check {
 	text := "[" + bound(lo) + ",...," + bound(hi) + "]"
@@ -157,6 +183,14 @@ var serverList = check{"non-empty list", func(key string, v value) error {
 		if _, _, err := splitHostPort(s); err != nil {
 			return fmt.Errorf("Failed to parse host name from %s for the configuration %s. Each entry should be in the form \"{host}:{port}\"", s, key)
 		}
+	}
+	return nil
+}}
+
+// perIPCheck is max.connections.per.ip.overrides: address:number, comma between.
+var perIPCheck = check{"", func(key string, v value) error {
+	if _, err := parsePerIP(v.str); err != nil {
+		return fmt.Errorf("Error parsing configuration property '%s': %w", key, err)
 	}
 	return nil
 }}

@@ -139,13 +139,13 @@ func TestTopicSettings(t *testing.T) {
 }
 
 // A setting that cannot be read, from an older version say, counts as not set
-// and is reported; the rest holds.
+// and is reported; the rest holds. By an age that cannot be read nothing is deleted.
 func TestTopicWithBadSetting(t *testing.T) {
 	got, err := broker(t).Topic(Dynamic{}, map[string]string{"retention.ms": "soon", "segment.bytes": "5000000"})
 	if err == nil || !strings.Contains(err.Error(), "retention.ms") {
 		t.Errorf("error %v", err)
 	}
-	if got.Retention != 7*24*time.Hour || got.SegmentBytes != 5000000 {
+	if got.Retention != -1 || got.SegmentBytes != 5000000 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -194,7 +194,7 @@ func TestDescribeBroker(t *testing.T) {
 		"listener.name.plaintext.max.connections": {"5", StaticBroker, false, false},
 		"node.id":                                 {"1", Default, true, false},
 		"log.dirs":                                {"/var/lib/brokerd", Default, true, false},
-		"listeners":                               {"PLAINTEXT://127.0.0.1:9092,PLAINTEXT://[::1]:9092,CONTROLLER://127.0.0.1:9093,CONTROLLER://[::1]:9093", Default, false, false},
+		"listeners":                               {"PLAINTEXT://127.0.0.1:9092,PLAINTEXT://[::1]:9092,CONTROLLER://127.0.0.1:9093,CONTROLLER://[::1]:9093", Default, true, false},
 		"durability":                              {"fsync", Default, false, false},
 		"advertised.listeners":                    {"PLAINTEXT://localhost:9092", Default, true, false},
 	} {
@@ -257,7 +257,12 @@ func TestCheckBrokerDynamic(t *testing.T) {
 		{"log.retention.ms", "5", false, ""},
 		{"log.retention.ms", "x", false, "Invalid value x for configuration log.retention.ms: Not a number of type LONG"},
 		{"num.partitions", "5", false, "Cannot update these configs dynamically: [num.partitions]"},
-		{"listeners", "PLAINTEXT://:1", true, "Cannot update these configs at default cluster level, broker id must be specified: [listeners]"},
+		{"listeners", "x", false, "Cannot update these configs dynamically: [listeners]"},
+		{"cordoned.log.dirs", "/a", true, "Cannot update these configs at default cluster level, broker id must be specified: [cordoned.log.dirs]"},
+		{"max.connections.per.ip.overrides", "abc", false, "Error parsing configuration property 'max.connections.per.ip.overrides': \"abc\" is not address:number"},
+		{"log.roll.ms", "0", true, "requirement failed: log.roll.ms must be greater than or equal to 1"},
+		{"log.retention.ms", "0", true, "requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1"},
+		{"log.retention.ms", "-2", true, ""},
 		{"listener.name.a.max.connections", "5", true, ""},
 		{"listener.name.a.ssl.keystore.location", "/x", false, ""},
 		{"listener.name.a.ssl.keystore.location", "/x", true, "Cannot update these configs at default cluster level, broker id must be specified: [listener.name.a.ssl.keystore.location]"},

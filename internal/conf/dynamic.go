@@ -1,16 +1,12 @@
 package conf
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
 
 // clusterLevel are the listener keys that may be set for all brokers at once.
 var clusterLevel = map[string]bool{"max.connections": true, "max.connection.creation.rate": true, "num.network.threads": true}
-
-// ErrReadOnly is a setting that only files, environment and flags can give.
-var ErrReadOnly = errors.New("Cannot update these configs dynamically")
 
 // CheckBrokerDynamic does the same as CheckTopic for a dynamic broker setting;
 // cluster is true for the cluster-wide default.
@@ -26,7 +22,7 @@ func CheckBrokerDynamic(name, value string, cluster bool) error {
 	ofListener := k.Name != name
 	switch {
 	case k.Scope == ReadOnly:
-		return fmt.Errorf("%w: [%s]", ErrReadOnly, name)
+		return fmt.Errorf("Cannot update these configs dynamically: [%s]", name)
 	case !ofListener && strings.HasPrefix(k.Name, "ssl."):
 		return fmt.Errorf("These security configs can be dynamically updated only per-listener using the listener prefix: [%s]", name)
 	case cluster && (k.Scope == PerBroker || ofListener && !clusterLevel[k.Name]):

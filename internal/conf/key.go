@@ -80,7 +80,7 @@ type Key struct {
 // in the topic key's unit.
 type Link struct {
 	Name string
-	Unit int64 // 0: the same unit
+	Unit int64 // 0: the same value; else below zero means -1
 }
 
 // Sensitive keys are stored and used but never shown.

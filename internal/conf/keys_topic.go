@@ -92,7 +92,7 @@ var topicTable = []Key{
 		From: []Link{{Name: "log.retention.bytes"}},
 		Doc:  "Size per partition beyond which the oldest segments are deleted; -1 means no limit."},
 	{Name: "retention.ms", Type: Long, Default: "604800000", check: atLeast(-1), Topic: true,
-		From: []Link{{Name: "log.retention.ms"}, {"log.retention.minutes", 60000}, {"log.retention.hours", 3600000}},
+		From: []Link{{"log.retention.ms", 1}, {"log.retention.minutes", 60000}, {"log.retention.hours", 3600000}},
 		Doc:  "Age beyond which segments are deleted; -1 keeps them for ever."},
 	{Name: "segment.bytes", Type: Int, Default: "1073741824", check: atLeast(1048576), Topic: true,
 		From: []Link{{Name: "log.segment.bytes"}},

@@ -55,7 +55,7 @@ func (b *Broker) search(d Dynamic, links []Link) []found {
 }
 
 // scaled turns a broker key's value into the unit of the topic key that it
-// stands for; hours below zero mean for ever.
+// stands for; an age below zero means for ever.
 func (f found) scaled(k *Key) (value, error) {
 	v, err := k.parse(f.value)
 	if err != nil || f.link.Unit == 0 {
@@ -108,9 +108,25 @@ func (r *resolver) lookup(name string) (value, bool) {
 		if r.err == nil {
 			r.err = err
 		}
-		return k.standard(), false
+		return k.unread(), false
 	}
 	return v, set
+}
+
+// unread stands in for a value that cannot be read: the default, but of keys by
+// which records are deleted the value that deletes none.
+func (k *Key) unread() value {
+	v := value{typ: k.Type}
+	switch k.Name {
+	case "cleanup.policy":
+	case "retention.ms", "retention.bytes":
+		v.num = -1
+	case "delete.retention.ms", "min.compaction.lag.ms":
+		v.num = math.MaxInt64
+	default:
+		return k.standard()
+	}
+	return v
 }
 
 func (r *resolver) num(name string) int64        { v, _ := r.lookup(name); return v.num }
@@ -119,8 +135,9 @@ func (r *resolver) flag(name string) bool        { v, _ := r.lookup(name); retur
 func (r *resolver) ms(name string) time.Duration { return millis(r.num(name)) }
 
 // Topic resolves a topic's settings: its own over dynamic broker settings over
-// the file over the defaults. A value that does not parse counts as not set; the
-// error names the first of them.
+// the file over the defaults. A value that its key does not take counts as not
+// set, or deletes nothing (unread); all others hold, and the error names the
+// first that does not.
 func (b *Broker) Topic(d Dynamic, overrides map[string]string) (Topic, error) {
 	r := &resolver{b: b, d: d, overrides: overrides}
 	policy, _ := r.lookup("cleanup.policy")

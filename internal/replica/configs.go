@@ -26,7 +26,8 @@ func (c *configs) invalidate() {
 }
 
 // topicConf gives the effective settings of a topic. A value that this version
-// cannot parse (a newer controller let it in) falls back to the broker's own.
+// cannot read (a newer controller let it in) is skipped by itself: one bad value
+// never takes a topic's other settings with it (retention would delete by others).
 func (m *Manager) topicConf(im *meta.Image, name string) *conf.Topic {
 	own := im.Config(meta.Resource{Type: meta.TopicResource, Name: name})
 	if len(own) == 0 {
@@ -44,10 +45,7 @@ func (m *Manager) resolve(im *meta.Image, name string, own map[string]string) *c
 	d := m.dynamic(im)
 	t, err := m.conf.Topic(d, own)
 	if err != nil {
-		m.log.Error("topic settings cannot be read; the broker's own hold for it", "topic", name, "err", err)
-		if t, err = m.conf.Topic(conf.Dynamic{}, nil); err != nil {
-			m.log.Error("the broker's topic defaults cannot be read", "err", err)
-		}
+		m.log.Error("a setting cannot be read: by it nothing is deleted, and else its default holds; set it anew", "topic", name, "err", err)
 	}
 	return &t
 }
