@@ -32,9 +32,13 @@ SEEDS ?= 2000
 model: ## the log against its model, with crashes, for SEEDS seeds
 	$(GO) test -count 1 -timeout 120m -v -run 'TestModel$$' ./internal/storage -args -seeds $(SEEDS)
 
-clients: build ## unmodified Kafka clients in Python, Java, C and Go against the broker
+# CLIENT and CASE choose by regular expression, SLICE=0/3 takes every third client, AGAINST=kafka asks Apache Kafka instead.
+clients: build ## 20 unmodified Kafka clients through one list of cases (CLIENT= CASE= SLICE= AGAINST=kafka)
 	scripts/clients
-	$(GO) test -tags clients -count 1 ./test/clients
+	$(if $(filter kafka,$(AGAINST)),scripts/kafka install)
+	CLIENT='$(CLIENT)' CASE='$(CASE)' SLICE='$(SLICE)' AGAINST='$(AGAINST)' \
+	  $(GO) test -tags clients -count 1 -timeout 30m -parallel 3 ./test/clients
+	@cat .cache/clients/matrix.txt
 
 oracle: build ## the same requests, files and words to a real Apache Kafka and to us
 	scripts/kafka install

@@ -3,79 +3,165 @@
 package clients
 
 import (
+	"bytes"
 	"context"
-	"os/exec"
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"testing"
-	"time"
 
 	"github.com/brokerd/brokerd/test/harness"
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// suiteLimit bounds one client's whole list of cases.
-const suiteLimit = 5 * time.Minute
+// choice is what of the matrix is run, from the environment.
+type choice struct {
+	client, kase *regexp.Regexp
+	part, of     int // SLICE=part/of
+	kafka        bool
+}
+
+func choose(t *testing.T) choice {
+	c := choice{part: 0, of: 1, kafka: os.Getenv("AGAINST") == "kafka"}
+	var err1, err2 error
+	c.client, err1 = regexp.Compile(os.Getenv("CLIENT"))
+	c.kase, err2 = regexp.Compile(os.Getenv("CASE"))
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatalf("CLIENT and CASE are regular expressions: %v", err)
+	}
+	if s := os.Getenv("SLICE"); s != "" {
+		if n, err := fmt.Sscanf(s, "%d/%d", &c.part, &c.of); n != 2 || err != nil || c.part < 0 || c.part >= c.of {
+			t.Fatalf("SLICE=%s: write it as 0/3, 1/3 or 2/3", s)
+		}
+	}
+	return c
+}
+
+func (c choice) clients() []Client {
+	var chosen []Client
+	for i, x := range Clients {
+		if c.client.MatchString(x.ID()) && i%c.of == c.part && !(c.kafka && x.unserved) {
+			chosen = append(chosen, x)
+		}
+	}
+	return chosen
+}
+
+// whole is whether nothing was left out: only then the page is written.
+func (c choice) whole() bool { return len(c.clients()) == len(Clients) && c.kase.String() == "" }
 
 func TestClients(t *testing.T) {
 	root, err := harness.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache := filepath.Join(root, ".cache", "clients")
-	java := func(version string) []string {
-		dir := filepath.Join(cache, "java-"+version)
-		return []string{"java", "-Xmx256M", "-cp", dir + ":" + dir + "/*", "Suite", "BOOTSTRAP", version}
+	chosen, results := choose(t), &matrix{}
+	if chosen.of > 1 {
+		t.Logf("slice %d of %d", chosen.part, chosen.of)
 	}
-	suites := map[string][]string{
-		"kafka-python-2.0.2": {filepath.Join(cache, "kafka-python-2.0.2/bin/python"), "kafka_python_suite.py", "BOOTSTRAP"},
-		"confluent-kafka":    {filepath.Join(cache, "confluent-kafka/bin/python"), "confluent_suite.py", "BOOTSTRAP"},
-		"java-2.3.0":         java("2.3.0"),
-		"java-4.4.0":         java("4.4.0"),
-	}
-	for name, command := range suites {
-		t.Run(name, func(t *testing.T) {
-			node := harness.Start(t, harness.Options{}).Nodes[0]
-			runSuite(t, node.Addr(), command)
-		})
-	}
-	t.Run("franz-go", func(t *testing.T) {
-		node := harness.Start(t, harness.Options{}).Nodes[0]
-		franz{bootstrap: node.Addr()}.run(t)
+	t.Run("all", func(t *testing.T) {
+		for _, c := range chosen.clients() {
+			t.Run(c.ID(), func(t *testing.T) {
+				t.Parallel()
+				askClient(t, root, c, chosen, results)
+			})
+		}
 	})
+	results.print(os.Stdout, chosen.clients()) // seen when it fails; make prints the file
+	var drawn bytes.Buffer
+	results.print(&drawn, chosen.clients())
+	if err := os.WriteFile(filepath.Join(root, ".cache", "clients", "matrix.txt"), drawn.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if !chosen.whole() {
+		return
+	}
+	page, err := os.Create(filepath.Join(root, "docs", "compatibility.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	results.page(page)
+	if err := page.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
-// runSuite runs one client's program and turns its lines into subtests.
-func runSuite(t *testing.T, bootstrap string, command []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), suiteLimit)
-	defer cancel()
-	for i, word := range command {
-		command[i] = strings.ReplaceAll(word, "BOOTSTRAP", bootstrap)
-	}
-	var errors strings.Builder
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Stderr = &errors
-	out, err := cmd.Output()
-	cases := 0
-	for line := range strings.Lines(string(out)) {
-		line = strings.TrimSpace(line)
-		name, passed := strings.CutPrefix(line, "ok ")
-		if failure, failed := strings.CutPrefix(line, "FAIL "); failed {
-			name, _, _ = strings.Cut(failure, ":")
-		} else if !passed {
-			t.Log(line)
+// askClient takes one client through the cases, with a node of its own.
+func askClient(t *testing.T, root string, c Client, chosen choice, results *matrix) {
+	broker := startNode(t, root, chosen.kafka)
+	groups := hasGroups(t, broker)
+	argv := c.argv(here(root), filepath.Join(root, ".cache", "clients"), broker.Addr())
+	var program *adapter
+	t.Cleanup(func() {
+		if program != nil {
+			program.end()
+		}
+	})
+	for _, k := range Cases {
+		if !chosen.kase.MatchString(k.ID) {
 			continue
 		}
-		cases++
-		t.Run(name, func(t *testing.T) {
-			if !passed {
-				t.Error(line)
+		t.Run(k.ID, func(t *testing.T) {
+			if program == nil || program.ended {
+				p, err := startAdapter(argv)
+				if err != nil {
+					t.Fatal(err)
+				}
+				program = p
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 2*caseLimit)
+			defer cancel()
+			ask := func() error {
+				return k.run(&scene{ctx: ctx, topic: "case-" + k.ID, ask: program, node: broker})
+			}
+			v, why := judge(c, k, groups, chosen.kafka, ask)
+			results.set(c.ID(), k.ID, v, why)
+			if v == fail {
+				program.end() // whatever state it is in, the next case begins afresh
+				t.Error(why)
 			}
 		})
 	}
+}
+
+// judge asks for one case, or says why it need not be asked.
+func judge(c Client, k Case, groups, kafka bool, ask func() error) (verdict, string) {
+	if why := c.lack(k); why != "" {
+		return cannot, why
+	}
+	known := c.kafkaToo[k.ID]
+	if known != "" && !kafka {
+		return cannot, known + " The same against Apache Kafka 4.4.0."
+	}
+	if c.needsGroups(k) && !groups {
+		return waiting, ""
+	}
+	err := ask()
+	switch {
+	case err == nil && known != "":
+		return fail, "passes against Kafka: take it out of the table, which says: " + known
+	case err == nil:
+		return pass, ""
+	case known != "":
+		return cannot, known
+	}
+	return fail, err.Error()
+}
+
+// hasGroups is whether the broker has a group coordinator.
+func hasGroups(t *testing.T, broker node) (found bool) {
+	s := &scene{ctx: t.Context(), node: broker}
+	err := s.admin(func(adm *kadm.Client) error {
+		versions, err := adm.ApiVersions(s.ctx)
+		for _, v := range versions {
+			_, found = v.KeyMaxVersion(11)
+		}
+		return err
+	})
 	if err != nil {
-		t.Errorf("%v; its errors:\n%s", err, errors.String())
+		t.Fatal(err)
 	}
-	if cases == 0 {
-		t.Error("the suite ran no case")
-	}
+	return found
 }

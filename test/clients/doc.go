@@ -1,9 +1,33 @@
-// Package clients runs unmodified Kafka clients against brokerd.
+// Package clients asks every Kafka client the same questions, of brokerd or of
+// an Apache Kafka.
 //
-// Each client is a program of its own that gets a bootstrap address and prints
-// one line per case: "ok NAME" or "FAIL NAME: detail". The cases are the same
-// for all: create a topic, produce with acks 0, 1 and all under every codec that
-// the client has, read back from the start, from an offset and from a timestamp.
+//	cases.go ── one list of cases, each a Go function
+//	   │ one operation a line, JSON          node: brokerd or Kafka, one per client
+//	   ▼                                       ▲
+//	adapter (Python, Java, Go, Rust, node) ── the client under test
+//	   │                                       ▲
+//	   └── what it wrote is read, and what it   │
+//	       shall read is written, by franz-go ──┘
 //
-// The programs need what scripts/clients installs; run them by `make clients`.
+// An adapter knows no case. It is a small program that carries out operations
+// (create, produce, open, poll …) with its client and answers each in one line:
+// what came out, or the client's error with Kafka's code. So the list of cases
+// exists once, and a case means the same for all clients.
+//
+// Invariants
+//
+//	I1  A case passes, or waits for consumer groups (only clients that need
+//	    them for it, only while the broker has no group coordinator), or the
+//	    reviewed table of the client says why it cannot. All else is red.
+//	I2  A reason in the table is either a call that the client does not have, or
+//	    a case that fails equally against Apache Kafka; AGAINST=kafka asks it.
+//	I3  docs/compatibility.md is written by a whole run against brokerd only.
+//
+// Goroutines: one per adapter reads its standard output and one its errors, both
+// end with the process; a restart case runs the node's restart beside the client
+// and waits for it. Clients run as parallel subtests, each with its own node.
+//
+// Run it by `make clients`, which installs the clients first (scripts/clients).
+// CLIENT and CASE are regular expressions that choose; SLICE=i/n takes every
+// n-th client.
 package clients

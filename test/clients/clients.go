@@ -1,0 +1,133 @@
+//go:build clients
+
+package clients
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Client is one client in one version.
+type Client struct {
+	Name, Version, Language string
+	// command starts its adapter; BOOTSTRAP stands for the address, CACHE for
+	// where scripts/clients installed it, HERE for this directory.
+	command string
+	// inGroups names the needs that it meets only with the help of a group coordinator.
+	inGroups []string
+	// lacks says which calls it does not have, and why.
+	lacks map[string]string
+	// kafkaToo says why a case fails with this client, against Apache Kafka as well.
+	kafkaToo map[string]string
+	// unserved: Apache Kafka 4.4 has no versions of the protocol in common with it.
+	unserved bool
+}
+
+// ID names it in output and as a subtest.
+func (c *Client) ID() string { return c.Name + "-" + c.Version }
+
+func (c *Client) argv(here, cache, bootstrap string) []string {
+	r := strings.NewReplacer("BOOTSTRAP", bootstrap, "CACHE", cache, "HERE", here, "VERSION", c.Version)
+	return strings.Fields(r.Replace(c.command))
+}
+
+// lack is why it cannot go through a case, "" if it can.
+func (c *Client) lack(k Case) string {
+	for _, need := range k.Needs {
+		if why := c.lacks[need]; why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// needsGroups is whether it can go through a case only where groups are.
+func (c *Client) needsGroups(k Case) bool {
+	return slices.ContainsFunc(k.Needs, func(need string) bool { return slices.Contains(c.inGroups, need) })
+}
+
+const javaCommand = "java -Xmx512M -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp CACHE/java-VERSION:CACHE/java-VERSION/* Adapter BOOTSTRAP VERSION"
+
+// merged is the first map with the entries of the others added.
+func merged(maps ...map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, m := range maps {
+		for k, v := range m {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+// lacking gives one reason for several calls.
+func lacking(why string, needs ...string) map[string]string {
+	m := map[string]string{}
+	for _, n := range needs {
+		m[n] = why
+	}
+	return m
+}
+
+// Clients is every client that the matrix has, the slow ones first.
+var Clients = []Client{
+	{Name: "java", Version: "0.9.0.1", Language: "Java", command: javaCommand, unserved: true, inGroups: []string{needRead, needOffset},
+		lacks: merged(
+			lacking("The Java client has an administration client since 0.11.",
+				needCreate, needDescribe, needDelete, needGrow, needConfigs, needAlter, needTrim),
+			lacking("The Java client has timestamps since 0.10.", needStamp, needTimestamps),
+			lacking("The Java client looks up timestamps since 0.10.1.", needTime),
+			lacking("The Java client has headers since 0.11.", needHeaders),
+			lacking("The Java client has idempotent sends since 0.11.", needIdempotent),
+			lacking("The Java client has zstd since 2.1.", needZstd))},
+	{Name: "java", Version: "0.11.0.3", Language: "Java", command: javaCommand, unserved: true,
+		lacks: merged(
+			lacking("The Java client adds partitions since 1.0.", needGrow),
+			lacking("The Java client deletes records since 1.1.", needTrim),
+			lacking("The Java client has zstd since 2.1.", needZstd))},
+	{Name: "java", Version: "1.1.1", Language: "Java", command: javaCommand, unserved: true,
+		lacks: lacking("The Java client has zstd since 2.1.", needZstd)},
+	{Name: "java", Version: "2.3.0", Language: "Java", command: javaCommand},
+	{Name: "java", Version: "3.9.1", Language: "Java", command: javaCommand},
+	{Name: "java", Version: "4.4.0", Language: "Java", command: javaCommand},
+	{Name: "kafka-python", Version: "1.3.5", Language: "Python", command: "CACHE/kafka-python-1.3.5/bin/python HERE/python/kafka_python.py BOOTSTRAP", unserved: true,
+		lacks: merged(
+			lacking("This version has no administration client.",
+				needCreate, needDescribe, needDelete, needGrow, needConfigs, needAlter, needTrim),
+			lacking("This version has no headers.", needHeaders),
+			lacking("This version has no zstd.", needZstd),
+			lacking("This version has no idempotent producer.", needIdempotent))},
+	{Name: "kafka-python", Version: "2.0.2", Language: "Python", command: "CACHE/kafka-python-2.0.2/bin/python HERE/python/kafka_python.py BOOTSTRAP",
+		lacks: merged(
+			lacking("This version has no such call.", needTrim),
+			lacking("This version has no idempotent producer.", needIdempotent),
+			lacking("It takes only bytes as a header's value.", needNullHeader))},
+	{Name: "kafka-python", Version: "3.0.12", Language: "Python", command: "CACHE/kafka-python-3.0.12/bin/python HERE/python/kafka_python.py BOOTSTRAP",
+		lacks: lacking("It takes only bytes as a header's value.", needNullHeader)},
+	{Name: "aiokafka", Version: "0.14.0", Language: "Python", command: "CACHE/aiokafka-0.14.0/bin/python HERE/python/aiokafka_adapter.py BOOTSTRAP",
+		lacks: lacking("Its description asks for Metadata that creates the topic.", needPure)},
+	{Name: "confluent-kafka", Version: "1.4.2", Language: "Python, librdkafka 1.4.2", command: "CACHE/confluent-kafka-1.4.2/bin/python HERE/python/confluent.py BOOTSTRAP",
+		lacks: merged(
+			lacking("This version has no such call.", needTrim),
+			lacking("Its description asks for Metadata that creates the topic.", needPure))},
+	{Name: "confluent-kafka", Version: "2.16.1", Language: "Python, librdkafka 2.16.1", command: "CACHE/confluent-kafka-2.16.1/bin/python HERE/python/confluent.py BOOTSTRAP"},
+	{Name: "kcat", Version: "1.7.1", Language: "C, librdkafka 2.0.2", command: "CACHE/goclients kcat BOOTSTRAP",
+		lacks: merged(
+			lacking("kcat has no such call.", needCreate, needDelete, needGrow, needConfigs, needAlter, needTrim),
+			lacking("kcat gives every record the current time.", needStamp))},
+	{Name: "franz-go", Version: "1.22.2", Language: "Go", command: "CACHE/goclients franz-go BOOTSTRAP"},
+	{Name: "sarama", Version: "1.61.1", Language: "Go", command: "CACHE/goclients sarama BOOTSTRAP"},
+	{Name: "kafka-go", Version: "0.4.51", Language: "Go", command: "CACHE/goclients kafka-go BOOTSTRAP",
+		lacks: merged(
+			lacking("kafka-go has no such call.", needTrim, needIdempotent),
+			lacking("Its Reader gives null for an empty value.", needNull, needNullHeader))},
+	{Name: "confluent-kafka-go", Version: "2.11.1", Language: "Go, librdkafka 2.11.1", command: "CACHE/goclients confluent-kafka-go BOOTSTRAP"},
+	{Name: "rdkafka", Version: "0.39.0", Language: "Rust, librdkafka", command: "CACHE/rust/release/adapter BOOTSTRAP",
+		kafkaToo: map[string]string{"configs-wrong": "Its call drops the error of a setting."}},
+	{Name: "kafkajs", Version: "2.2.4", Language: "JavaScript", command: "CACHE/node/node_modules/.bin/node CACHE/node/kafkajs.js BOOTSTRAP", inGroups: []string{needRead},
+		lacks: lacking("It takes only bytes as a header's value.", needNullHeader)},
+	{Name: "platformatic-kafka", Version: "2.12.1", Language: "TypeScript", command: "CACHE/node/node_modules/.bin/node CACHE/node/platformatic.js BOOTSTRAP", inGroups: []string{needRead}},
+}
+
+// root is the module's directory as seen from this package.
+func here(root string) string { return filepath.Join(root, "test", "clients") }
