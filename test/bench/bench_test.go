@@ -37,7 +37,7 @@ func TestBench(t *testing.T) {
 	b := &bench{t: t}
 	congestion := cubic(t)
 	b.disk = calibrate(t, t.TempDir())
-	before := load()
+	before, what := load(), commit(root(t))
 	if !s.own {
 		b.brokerd, _ = startBrokerd(t, "", nil)
 		switch {
@@ -53,7 +53,7 @@ func TestBench(t *testing.T) {
 	after := calibrate(t, t.TempDir())
 	head := fmt.Sprintf("%s, commit %s, %s. fdatasync of 16 KiB p50/p99 %v before, %v after. Load average %s before, %s after.\n\n"+
 		"`make bench SCENARIO=%s ROUNDS=%d SECTION=%v WARM=%v`\n",
-		time.Now().UTC().Format("2006-01-02 15:04"), commit(root(t)), machine(congestion), b.disk, after, before, load(),
+		time.Now().UTC().Format("2006-01-02 15:04"), what, machine(congestion), b.disk, after, before, load(),
 		*scenario, *rounds, *section, *warm)
 	body := head + "\n" + b.tableHead() + strings.Join(b.rows, "\n") + "\n"
 	if len(b.notes) > 0 {
