@@ -17,12 +17,18 @@ import (
 var scenarios = map[string]struct {
 	title string
 	run   func(*bench)
-	// quiet: the servers are the scenario's own affair.
-	own bool
+	own   bool // it starts its servers itself
 }{
 	"smoke": {title: "a minute of everything that is short", run: smoke},
 	"S1":    {title: "one partition", run: s1},
 	"S2":    {title: "many partitions, many producers", run: s2},
+	"S4":    {title: "end-to-end latency", run: s4},
+	"S5":    {title: "ten consumers beside a producer", run: s5},
+	"S6":    {title: "many connections", run: s6, own: true},
+	"S8":    {title: "compressed batches", run: s8},
+	"S11":   {title: "start, idle, one topic of 1,000 partitions", run: s11, own: true},
+	"S12":   {title: "kill -9 and restart", run: s12, own: true},
+	"S13":   {title: "cold reads beside hot ones", run: s13},
 	"S7":    {title: "one record per request", run: s7},
 	"S9":    {title: "fsync before every acknowledgement", run: s9},
 }
@@ -60,7 +66,7 @@ func TestBench(t *testing.T) {
 		body += "\n" + strings.Join(b.notes, "\n") + "\n"
 	}
 	fmt.Printf("\n## %s: %s\n\n%s\n", *scenario, s.title, body)
-	if *record {
+	if *keep {
 		addToPage(t, *scenario, body)
 	}
 }

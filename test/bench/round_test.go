@@ -18,7 +18,7 @@ var (
 	section  = flag.Duration("section", 700*time.Millisecond, "how long one system is loaded at a time")
 	warm     = flag.Duration("warm", 60*time.Second, "how long the JVM is loaded before it is measured")
 	onlyCell = flag.String("cell", "", "only cells whose name contains this")
-	record   = flag.Bool("record", false, "add the table to docs/benchmarks.md")
+	keep     = flag.Bool("record", false, "add the table to docs/benchmarks.md")
 	alone    = flag.Bool("alone", false, "measure brokerd and the floor only: to profile it")
 	against  = flag.String("against", "", "another brokerd binary to compare with, instead of Kafka: what a change is worth")
 )

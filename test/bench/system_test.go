@@ -24,6 +24,7 @@ type system struct {
 	name string
 	addr string
 	pid  int
+	data string // log directory
 	// settings are what a topic gets for a durability.
 	settings map[string]map[string]string
 }
@@ -38,7 +39,7 @@ const (
 func startBrokerd(t testing.TB, binary string, properties map[string]string) (*system, *harness.Node) {
 	t.Helper()
 	n := harness.Start(t, harness.Options{Binary: binary, Properties: properties}).Nodes[0]
-	return &system{name: brokerdName, addr: n.Addr(), pid: n.Pid(), settings: map[string]map[string]string{
+	return &system{name: brokerdName, addr: n.Addr(), pid: n.Pid(), data: filepath.Join(n.Dir, "data"), settings: map[string]map[string]string{
 		"fsync": nil, "isr": {"durability": "isr"},
 	}}, n
 }
@@ -68,7 +69,7 @@ func startKafka(t testing.TB, properties ...string) (*system, *kafkaNode) {
 		said, _ := os.ReadFile(filepath.Join(k.home, "output")) // what it says is a courtesy
 		t.Fatalf("Kafka does not answer after %v:\n%s", kafkaLimit, said)
 	}
-	return &system{name: kafkaName, addr: addr, pid: k.cmd.Process.Pid, settings: map[string]map[string]string{
+	return &system{name: kafkaName, addr: addr, pid: k.cmd.Process.Pid, data: filepath.Join(k.home, "data"), settings: map[string]map[string]string{
 		"fsync": {"flush.messages": "1"}, "isr": nil,
 	}}, k
 }

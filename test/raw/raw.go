@@ -29,7 +29,23 @@ func Dial(addr string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{Conn: c, buf: make([]byte, 16<<20)}, nil
+	return &Conn{Conn: c}, nil
+}
+
+// maxAnswer bounds what an answer may make the buffer.
+const maxAnswer = 256 << 20
+
+// grow makes room for n bytes and keeps what is there.
+func (c *Conn) grow(n int) error {
+	if n > maxAnswer {
+		return fmt.Errorf("an answer of %d bytes: more than %d are not read", n, maxAnswer)
+	}
+	if n > len(c.buf) {
+		bigger := make([]byte, max(n, 2*len(c.buf), 4<<10))
+		copy(bigger, c.buf)
+		c.buf = bigger
+	}
+	return nil
 }
 
 // Frame encodes a whole request frame, header and length included.
@@ -62,8 +78,8 @@ func (c *Conn) Receive() ([]byte, error) {
 		return nil, err
 	}
 	n := int(binary.BigEndian.Uint32(c.size[:]))
-	if n > len(c.buf) {
-		return nil, fmt.Errorf("an answer of %d bytes is larger than the buffer", n)
+	if err := c.grow(n); err != nil {
+		return nil, err
 	}
 	_, err := io.ReadFull(c, c.buf[:n])
 	return c.buf[:n], err
@@ -145,3 +161,6 @@ func Fetch(topic string, partition int32, offset int64, maxBytes int32) []byte {
 	req.Topics = append(req.Topics, t)
 	return Frame(11, 11, req)
 }
+
+// Versions is ApiVersions, version 0.
+func Versions() []byte { return Frame(0, 18, kmsg.NewPtrApiVersionsRequest()) }

@@ -16,6 +16,9 @@ func (c *Conn) Window(frame []byte, depth int, each func(answer []byte) (more bo
 	if _, err := c.Write(burst); err != nil {
 		return err
 	}
+	if err := c.grow(64 << 10); err != nil {
+		return err
+	}
 	for under, have := depth, 0; under > 0; {
 		n, err := c.Read(c.buf[have:])
 		if err != nil {
@@ -26,6 +29,9 @@ func (c *Conn) Window(frame []byte, depth int, each func(answer []byte) (more bo
 		for have-at >= 4 {
 			end := at + 4 + int(binary.BigEndian.Uint32(c.buf[at:]))
 			if end > have {
+				if err := c.grow(end - at); err != nil {
+					return err
+				}
 				break
 			}
 			more, err := each(c.buf[at+4 : end])
