@@ -9,8 +9,10 @@ import (
 const (
 	// prefixBytes is the length prefix of a frame.
 	prefixBytes = 4
-	// readBytes is what one recv may bring: several requests, or the start of a large one.
-	readBytes = 64 << 10
+	// readBytes is what one recv may bring: several requests, or the start of a
+	// large one. [64 KiB split five requests of 16.5 KB into two runs: 1.33 times
+	// the CPU per request under isr, 1.53 times under fsync]
+	readBytes = 128 << 10
 	// partialBytes is how much of an unfinished frame is copied out, so that
 	// its connection waits without a read buffer.
 	partialBytes = 4 << 10

@@ -293,12 +293,12 @@ func TestConnectionLimits(t *testing.T) {
 // that is larger than all the memory is served alone.
 func TestMemoryBudget(t *testing.T) {
 	onBoth(t, func(t *testing.T, n wire.Network) {
-		w := start(t, n, Options{QueuedMaxRequestBytes: 100_000})
+		w := start(t, n, Options{QueuedMaxRequestBytes: 250_000})
 		first, second, third, small := w.dial(t), w.dial(t), w.dial(t), w.dial(t)
-		body := make([]byte, 80_000)
+		body := make([]byte, 200_000)
 		go func() { _, _ = first.Write(request(keyHeld, 1, body)) }()
 		w.until(t, func() bool { return w.api.heldCount() == 1 }, func() string { return fmt.Sprint(w.Stats()) })
-		if used := w.Stats().MemoryInUse; used < 80_000 {
+		if used := w.Stats().MemoryInUse; used < 200_000 {
 			t.Fatalf("%d bytes in use", used)
 		}
 		go func() { _, _ = second.Write(request(keyEcho, 2, body)) }()
