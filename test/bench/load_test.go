@@ -45,7 +45,7 @@ func (l produceLoad) withDefaults() produceLoad {
 func (l produceLoad) drive(t testing.TB, s *system, topic string) values {
 	t.Helper()
 	l = l.withDefaults()
-	touch(t, min(l.bytes, 256<<20))
+	touch(t, min(l.bytes, 128<<20))
 	conns := make([]*raw.Conn, l.conns)
 	for i := range conns {
 		conns[i] = dial(t, s.addr)
@@ -235,10 +235,12 @@ func (b *bench) warmUp() {
 	*section = 2 * time.Second
 	topic := b.topic()
 	b.kafka.create(b.t, topic, "isr", 16, nil)
+	batch := raw.Batch(150, 100, time.Now().UnixMilli())
 	for begin := time.Now(); time.Since(begin) < *warm; {
 		produceLoad{records: 150, size: 100, acks: 1, depth: 5, conns: 2, partitions: 16}.drive(b.t, b.kafka, topic)
 		produceLoad{records: 1, size: 100, acks: 1, depth: 5, conns: 4, partitions: 16}.drive(b.t, b.kafka, topic)
-		read(b.t, b.kafka, topic, 0, 100_000, 1<<20)
+		end := fill(b.t, b.kafka, topic, batch, 150, 4<<20)
+		read(b.t, b.kafka, topic, end-30_000, end, 1<<20)
 	}
 	b.kafka.remove(b.t, topic)
 }
