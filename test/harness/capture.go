@@ -24,7 +24,10 @@ import (
 type capture struct {
 	file string
 	to   string
+}
 
+// kept is what the captures of this process have kept.
+var kept struct {
 	mu   sync.Mutex
 	seen map[string]bool
 }
@@ -43,7 +46,7 @@ func captured(t testing.TB, file, to string) (port int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	c := &capture{file: file, to: to, seen: map[string]bool{}}
+	c := &capture{file: file, to: to}
 	go func() {
 		for {
 			client, err := l.Accept()
@@ -125,12 +128,15 @@ func (c *capture) keep(frame []byte) {
 }
 
 func (c *capture) note(kind, what string, p []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.seen[what+kind] {
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	if kept.seen == nil {
+		kept.seen = map[string]bool{}
+	}
+	if kept.seen[what+kind] {
 		return
 	}
-	c.seen[what+kind] = true
+	kept.seen[what+kind] = true
 	f, err := os.OpenFile(c.file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		panic(err) // whoever set BROKERD_CAPTURE wants to know
