@@ -72,6 +72,8 @@ func keyName(key int16) string {
 		return "OpenRaftStream"
 	case 10002:
 		return "DescribeNode"
+	case 10003:
+		return "ReportFault"
 	}
 	return strings.Replace(kmsg.NameForKey(key), "InitProducerID", "InitProducerId", 1)
 }

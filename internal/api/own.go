@@ -12,7 +12,8 @@ import (
 )
 
 // ownAPI answers what Kafka has no message for: DescribeReplicas (10000),
-// OpenRaftStream (10001) and DescribeNode (10002).
+// OpenRaftStream (10001) and DescribeNode (10002). ReportFault (10003) is with
+// what else brokers tell the controller, in registration.go.
 type ownAPI struct{ d Deps }
 
 // replicas answers DescribeReplicas for the partitions that this broker leads.

@@ -17,8 +17,8 @@ import (
 )
 
 // What brokers tell the controller: BrokerRegistration (62), BrokerHeartbeat (63),
-// AllocateProducerIds (67), and UpdateRaftVoter (82), by which a member of the
-// raft group says where it is. Kafka's messages; what they lack is in tagged
+// AllocateProducerIds (67), UpdateRaftVoter (82), by which a member of the raft
+// group says where it is, and ReportFault (10003). What Kafka's messages lack is in tagged
 // fields of ours:
 //
 //	62  tag 10000  boot id      the operating system's, as text
@@ -248,6 +248,24 @@ func (a *lifeAPI) producerIDs(c *wire.Call) wire.Outcome {
 			resp.ProducerIDStart, resp.ProducerIDLen = com.Results[0].FirstID, producerBlock
 		}
 		return resp
+	})
+}
+
+func (a *lifeAPI) fault(c *wire.Call) wire.Outcome {
+	req := &wire.ReportFaultRequest{}
+	if !read(c, req) {
+		return malformed()
+	}
+	cmd := meta.ReportFault{Broker: req.Broker, BrokerEpoch: req.BrokerEpoch, Corrupt: req.Corrupt}
+	for _, t := range req.Topics {
+		for _, i := range t.Partitions {
+			cmd.Partitions = append(cmd.Partitions, step.PartitionID{Topic: t.TopicID, Index: i})
+		}
+	}
+	return peerAnswer(c, func(deadline time.Time, done func(controller.Committed)) {
+		a.d.Controller.Submit([]meta.Command{cmd}, deadline, done)
+	}, func(com controller.Committed) kmsg.Response {
+		return &wire.ReportFaultResponse{ErrorCode: peerCode(com.Err)}
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/brokerd/brokerd/internal/controller"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -67,6 +68,12 @@ func TestLifeOverTheWire(t *testing.T) {
 	second := ask[*kmsg.AllocateProducerIDsResponse](n, ids)
 	if first.ProducerIDLen == 0 || second.ProducerIDStart < first.ProducerIDStart+int64(first.ProducerIDLen) {
 		t.Errorf("%+v, %+v", first, second)
+	}
+	if got := ask[*wire.ReportFaultResponse](n, &wire.ReportFaultRequest{Broker: 2, BrokerEpoch: epoch.BrokerEpoch, Topics: []wire.ReportFaultRequestTopic{{TopicID: [16]byte{7}, Partitions: []int32{0}}}}); got.ErrorCode != 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := ask[*wire.ReportFaultResponse](n, &wire.ReportFaultRequest{Broker: 2, BrokerEpoch: 1}); got.ErrorCode != kerr.StaleBrokerEpoch.Code {
+		t.Errorf("%+v", got)
 	}
 	reg.ClusterID = "another"
 	if got := ask[*kmsg.BrokerRegistrationResponse](n, reg); got.ErrorCode != kerr.InconsistentClusterID.Code {

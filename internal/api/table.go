@@ -97,6 +97,7 @@ func Table(d Deps) []Endpoint {
 		{Key: wire.KeyDescribeReplicas, Min: 0, Max: 0, Hidden: true, Serve: own.replicas},
 		{Key: wire.KeyOpenRaftStream, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: own.raftStream},
 		{Key: wire.KeyDescribeNode, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: own.node},
+		{Key: wire.KeyReportFault, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: life.fault},
 	}
 	for i := range table {
 		if table[i].Key == apiVersionsKey {

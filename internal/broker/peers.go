@@ -180,6 +180,8 @@ func notController(resp kmsg.Response) bool {
 		code = r.ErrorCode
 	case *kmsg.UpdateRaftVoterResponse:
 		code = r.ErrorCode
+	case *wire.ReportFaultResponse:
+		code = r.ErrorCode
 	}
 	return code == kerr.NotController.Code
 }
