@@ -268,6 +268,8 @@ func (b *Broker) joined(ctx context.Context) error {
 		return err
 	case err := <-b.fail: // a part has ended: nobody will let us in
 		return err
+	case err := <-b.control.Rejected():
+		return err
 	}
 }
 

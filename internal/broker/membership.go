@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/brokerd/brokerd/internal/api"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -92,11 +91,12 @@ func (b *Broker) introduce(ctx context.Context) {
 	if err == nil {
 		var resp kmsg.Response
 		if resp, err = b.peers.toController(ctx, req); err == nil {
-			err = kerr.ErrorForCode(resp.(*kmsg.UpdateRaftVoterResponse).ErrorCode)
+			err = lifeError(resp.(*kmsg.UpdateRaftVoterResponse).ErrorCode)
 		}
 	}
 	if err != nil {
 		b.hint.Store(nil)
+		b.control.Judge(err)
 		b.o.Log.Debug("the controller did not take this node in yet", "error", err)
 	}
 }

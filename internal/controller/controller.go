@@ -20,6 +20,7 @@ type Controller struct {
 	node        *raftNode // nil where a test brings its own consensus
 	members     members
 	suspects    chan int32
+	rejected    chan error // room for one: why this node can be no broker here
 	consensus   Consensus
 	proposer    *proposer
 	applied     appliedWait
@@ -68,7 +69,7 @@ func newController(o Options, fsm *catalog.FSM) *Controller {
 	return &Controller{
 		o: o, fsm: fsm, incarnation: newID(), started: time.Now(),
 		planNow: make(chan struct{}, 1), nudge: make(chan struct{}, 1), changed: make(chan struct{}),
-		members: newMembers(), suspects: make(chan int32, maxSuspects),
+		members: newMembers(), suspects: make(chan int32, maxSuspects), rejected: make(chan error, 1),
 	}
 }
 

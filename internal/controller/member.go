@@ -24,6 +24,7 @@ const (
 
 // life is this node's own life as a broker. Fields under Controller.mu.
 type life struct {
+	twice   time.Time            // since when another one with our number is alive; zero: not so
 	wish    *meta.RegisterBroker // what to register; nil: this node is no broker, or not yet
 	epoch   int64                // of the registration in force; 0: none
 	leaving bool
@@ -172,7 +173,30 @@ func retryLimit(err error) time.Duration {
 	return retryMost
 }
 
+// Rejected tells, once, why the cluster will not have this node as a broker: it
+// is another cluster, or another node with the same number is alive.
+func (c *Controller) Rejected() <-chan error { return c.rejected }
+
+// Judge finds out whether a refusal is for good. A former life of this very node
+// may count as alive for a session.
+func (c *Controller) Judge(err error) {
+	c.mu.Lock()
+	twice := errors.Is(err, meta.ErrDuplicateBroker)
+	if twice && c.life.twice.IsZero() {
+		c.life.twice = time.Now()
+	}
+	final := errors.Is(err, meta.ErrClusterID) || twice && time.Since(c.life.twice) > 2*c.o.SessionTimeout
+	c.mu.Unlock()
+	if final {
+		select {
+		case c.rejected <- fmt.Errorf("the cluster does not take this node in as broker %d: %w", c.o.Node, err):
+		default: // said already
+		}
+	}
+}
+
 func (c *Controller) logRegister(err error) {
+	c.Judge(err)
 	if errors.Is(err, ErrNotLeader) {
 		c.o.Log.Debug("not registered yet: no controller is known", "broker", c.o.Node)
 		return
@@ -225,7 +249,7 @@ func (c *Controller) registerOnce(ctx context.Context, r meta.RegisterBroker) er
 		return err
 	}
 	c.mu.Lock()
-	c.life.epoch = epoch
+	c.life.epoch, c.life.twice = epoch, time.Time{}
 	c.mu.Unlock()
 	c.o.Log.Info("broker registered", "broker", r.ID, "epoch", epoch)
 	return nil

@@ -27,11 +27,27 @@ func newMembers() members { return members{make(chan membershipChange, maxMember
 
 // AcceptMember takes a server in that says that it is there: without a vote, if
 // it is new; at the address that it names. What the same node was with another
-// disk is forgotten, unless that has a vote: an operator must take it away.
+// disk is forgotten, unless that has a vote: an operator must take it away. While
+// that one is alive it is refused.
 func (c *Controller) AcceptMember(s Server, done func(error)) {
-	c.changeMembers(func(conf raft.Configuration, _ *meta.Image) ([]Membership, error) {
+	c.changeMembers(func(conf raft.Configuration, im *meta.Image) ([]Membership, error) {
+		if c.livesElsewhere(conf, im, s) {
+			return nil, fmt.Errorf("%w: node %d lives with another disk", meta.ErrDuplicateBroker, s.Node)
+		}
 		return admit(conf, s)
 	}, done)
+}
+
+// livesElsewhere says whether a server that is no member yet has the number of a
+// broker that is surely alive.
+func (c *Controller) livesElsewhere(conf raft.Configuration, im *meta.Image, s Server) bool {
+	if slices.ContainsFunc(conf.Servers, func(m raft.Server) bool { return m.ID == s.raftID() }) {
+		return false
+	}
+	b, known := im.Broker(s.Node)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return known && c.leading != nil && c.leading.live.occupied(b, step.TopicID{}, c.now())
 }
 
 func admit(conf raft.Configuration, s Server) (steps []Membership, err error) {
