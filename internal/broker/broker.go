@@ -121,6 +121,10 @@ func (b *Broker) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	diskError, err := diskErrorLatched(b.o.FS, b.dirs())
+	if err != nil {
+		return fmt.Errorf("look for the note of a failed disk: %w", err)
+	}
 	b.writers = wire.NewWriters()
 	b.run(running, "writers", b.writers.Run)
 	if err := b.openController(ctx, running, voters); err != nil {
@@ -132,10 +136,15 @@ func (b *Broker) start(ctx context.Context) (err error) {
 	b.registerMetrics()
 	if b.o.Conf.HasRole("broker") {
 		b.run(running, "replicas", b.replicas.Run)
-		b.control.Register(b.registration(mark, clean))
+		r := b.registration(mark, clean)
+		r.DiskError = diskError
+		b.control.Register(r)
 	}
 	if err := b.joined(ctx); err != nil {
 		return err
+	}
+	if diskError {
+		b.unlatchDiskError()
 	}
 	close(b.ready)
 	b.server.Admit()
@@ -230,7 +239,7 @@ func (b *Broker) isReady() bool {
 func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	c := b.o.Conf
 	b.logs, err = storage.Open(ctx, storage.Options{
-		FS: b.o.FS, Dirs: c.LogDirs, Flushed: b.replicas.Flushed, DirFailed: b.replicas.DirFailed, Clean: clean,
+		FS: b.o.FS, Dirs: c.LogDirs, Flushed: b.replicas.Flushed, DirFailed: b.dirFailed, Clean: clean,
 		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
 		ProducerExpiry: c.ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
 		ConfigOf: b.replicas.ConfigOf, NoCleaner: !c.CleanerEnable, Cleaner: b.replicas.Cleaner,
@@ -240,6 +249,12 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	}
 	b.replicas.Attach(b.logs)
 	return nil
+}
+
+// dirFailed is the store's callback: a log directory is gone for good (S3).
+func (b *Broker) dirFailed(dir string, err error) {
+	b.latchDiskError(dir, err)
+	b.replicas.DirFailed(dir, err)
 }
 
 // joined waits until the cluster knows this broker and its partitions are led

@@ -93,7 +93,12 @@ func TestWipedVoterComesBack(t *testing.T) {
 			return <-done
 		}
 		fresh := q.server(wiped)
-		if err := do(func(done func(error)) { n.AcceptMember(fresh, done) }); err != nil {
+		accept := func(done func(error)) { n.AcceptMember(fresh, done) }
+		if err := do(accept); !errors.Is(err, meta.ErrDuplicateBroker) {
+			t.Errorf("while its old self may be alive: %v", err)
+		}
+		q.fencedAfter(n, wiped)
+		if err := do(accept); err != nil {
 			t.Fatal(err)
 		}
 		q.register(wiped)
