@@ -42,7 +42,7 @@ clients: build ## 20 unmodified Kafka clients through one list of cases (CLIENT=
 
 oracle: build ## the same requests, files and words to a real Apache Kafka and to us
 	scripts/kafka install
-	$(GO) test -tags oracle -count 1 -timeout 5m ./test/oracle
+	$(GO) test -tags oracle -count 1 -timeout 10m ./test/oracle
 
 cluster: build ## several nodes as real processes: they form, die, come back
 	$(GO) test -tags cluster -count 1 -timeout 20m -v ./test/cluster

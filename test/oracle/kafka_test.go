@@ -40,7 +40,7 @@ var startScript = map[string]string{
 }
 
 // kafkaLimit bounds Kafka's start; on an idle machine it takes 3 s.
-const kafkaLimit = 60 * time.Second
+const kafkaLimit = 120 * time.Second
 
 // theKafka is the one Kafka of a test run.
 var theKafka struct {
@@ -100,7 +100,7 @@ func startKafka(t testing.TB) error {
 	if err != nil {
 		return err
 	}
-	port := twoPorts(t)
+	port := portsInARow(t, 2)
 	args := []string{"broker", home, fmt.Sprint(port)}
 	for k, v := range settings {
 		args = append(args, k+"="+v)
@@ -139,21 +139,25 @@ func answers(addr string, limit time.Duration) bool {
 	return false
 }
 
-// twoPorts finds a free port whose neighbour is free too.
-func twoPorts(t testing.TB) int {
+// portsInARow finds a free port whose next n-1 neighbours are free too.
+func portsInARow(t testing.TB, n int) int {
+search:
 	for range 100 {
-		a, err := net.Listen("tcp", "127.0.0.1:0")
+		first, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		port := a.Addr().(*net.TCPAddr).Port
-		b, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
-		a.Close()
-		if err == nil {
-			b.Close()
-			return port
+		port := first.Addr().(*net.TCPAddr).Port
+		first.Close()
+		for i := 1; i < n; i++ {
+			next, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
+			if err != nil {
+				continue search
+			}
+			next.Close()
 		}
+		return port
 	}
-	t.Fatal("no two free ports side by side")
+	t.Fatalf("no %d free ports side by side", n)
 	return 0
 }
