@@ -102,7 +102,7 @@ func answeredText(a *client.Error) *cliError {
 		e.hint = "partitions can be added, never removed"
 	case errors.Is(a, client.ErrUnknownBroker):
 		e.code = exitNotFound
-	case errors.Is(a, client.ErrInvalidConfig):
+	case errors.Is(a, client.ErrInvalidConfig), errors.Is(a, client.ErrInvalidRequest) && strings.HasPrefix(a.Doing, "alter configs"):
 		whose := "--topic NAME"
 		if strings.HasSuffix(a.Doing, "broker") {
 			whose = "--broker ID"
