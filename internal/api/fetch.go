@@ -67,6 +67,7 @@ type fetchCall struct {
 	session     *fetchSession    // nil: none
 	follower    *replica.Session // nil: the fetch is a consumer's
 	number      int64            // of this request in follower
+	rack        string           // of a consumer that may be sent to a nearer replica
 	sessionID   int32
 	incremental bool
 	err         error // of the whole request
@@ -109,6 +110,9 @@ type fetching struct {
 	size    int64 // of read.Range
 	start   int64 // of the log, for a follower that has nothing left there
 	include bool
+	// elsewhere: the preferred replica is to be asked instead of us.
+	elsewhere bool
+	preferred int32
 
 	// What the one who is woken works with, apart from what Finish reads and
 	// writes at the same time.
@@ -133,6 +137,9 @@ func (a *fetchAPI) serve(c *wire.Call) wire.Outcome {
 	f.refs.Store(1)
 	f.gate.Store(2)
 	f.limits()
+	if f.d.Conf.RackAware && f.reply.Version >= rackVersion {
+		f.rack = strings.Clone(f.req.Rack)
+	}
 	if f.replicaID() >= 0 {
 		f.err = f.follow(&a.follows, c)
 	} else {
@@ -275,21 +282,24 @@ func (f *fetchCall) readAll() bool {
 		p := &f.parts[i]
 		f.read(im, p, total)
 		total += p.size
-		now = now || p.err != nil || p.read.Diverged
+		now = now || p.err != nil || p.read.Diverged || p.elsewhere
 	}
 	return now || total >= f.minBytes || len(f.parts) == 0
 }
 
 // read reads one partition, after total bytes of others.
 func (f *fetchCall) read(im *meta.Image, p *fetching, total int64) {
-	p.read, p.size = replica.Reading{}, 0
+	p.read, p.size, p.elsewhere = replica.Reading{}, 0, false
 	if p.p, p.err = f.find(im, p); p.err != nil {
+		return
+	}
+	if f.rack != "" && f.nearer(im, p) {
 		return
 	}
 	left := max(int64(f.maxBytes)-total, 0)
 	p.err = p.p.Read(replica.ReadRequest{
 		Offset: p.offset, MaxBytes: int(min(int64(p.maxBytes), left)), FirstWhole: total == 0 || f.reply.Version < 3,
-		Epoch: p.epoch, LastEpoch: p.lastEpoch, Bound: f.bound,
+		Epoch: p.epoch, LastEpoch: p.lastEpoch, Bound: f.bound, Follower: f.reply.Version >= rackVersion,
 	}, &p.read)
 	if p.err != nil {
 		p.read = replica.Reading{}
@@ -349,7 +359,7 @@ func (p *fetching) news() bool {
 	var r replica.Reading
 	err := p.at.Read(replica.ReadRequest{
 		Offset: p.offset, MaxBytes: int(p.maxBytes), FirstWhole: true,
-		Epoch: p.epoch, LastEpoch: p.lastEpoch, Bound: f.bound,
+		Epoch: p.epoch, LastEpoch: p.lastEpoch, Bound: f.bound, Follower: f.reply.Version >= rackVersion,
 	}, &r)
 	if err != nil || r.Diverged {
 		return true
@@ -469,7 +479,7 @@ func (f *fetchCall) recycle() {
 	clear(f.req.Topics[:cap(f.req.Topics)])
 	clear(f.req.ForgottenTopics[:cap(f.req.ForgottenTopics)])
 	f.req.Rack, f.req.ClusterID = "", nil
-	f.session, f.follower, f.sessionID, f.incremental, f.err = nil, nil, 0, false, nil
+	f.session, f.follower, f.sessionID, f.incremental, f.err, f.rack = nil, nil, 0, false, nil, ""
 	f.fired.Store(false)
 	f.finished.Store(false)
 	f.counted, f.done = false, nil

@@ -151,7 +151,7 @@ func (f *fetchCall) partition(e *encoder, p *fetching) {
 	}
 	f.aborted(e, p)
 	if v >= 11 {
-		e.int32(-1) // preferred read replica
+		e.int32(p.sendTo())
 	}
 	e.bytesLen(int(p.size))
 	if p.size > 0 {

@@ -189,7 +189,7 @@ func (q *sessionPart) changed(p *fetching, incremental bool) bool {
 		q.told = false // it hears again once the error is gone
 		return true
 	}
-	news := !incremental || !q.told || p.size > 0 || p.read.Diverged ||
+	news := !incremental || !q.told || p.size > 0 || p.read.Diverged || p.elsewhere ||
 		q.hw != p.read.View.HighWatermark || q.start != p.read.View.Start
 	q.told, q.hw, q.start = true, p.read.View.HighWatermark, p.read.View.Start
 	return news

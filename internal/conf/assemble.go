@@ -132,6 +132,7 @@ func (l *loader) timings() {
 func (l *loader) storage() {
 	b := l.broker
 	b.Rack = b.val("broker.rack").str
+	b.RackAware = strings.HasSuffix(b.val("replica.selector.class").str, ".RackAwareReplicaSelector")
 	b.NumPartitions = int32(b.val("num.partitions").num)
 	b.DefaultReplicationFactor = int16(min(math.MaxInt16, b.val("default.replication.factor").num))
 	b.AutoCreateTopics = b.val("auto.create.topics.enable").flag

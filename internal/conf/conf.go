@@ -48,6 +48,7 @@ type Broker struct {
 	DataDirOrigin    string // who chose LogDirs
 	MetadataDir      string
 	Rack             string
+	RackAware        bool   // consumers are sent to a replica in their rack
 	HTTPAddr         string // "" : off
 	HTTPAddrSet      bool
 

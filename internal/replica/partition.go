@@ -32,6 +32,8 @@ type Partition struct {
 	// state is what the append and read paths look at without a lock.
 	state atomic.Pointer[state]
 
+	// shared: consumers have been sent to followers, who hear of the watermark at once.
+	shared atomic.Bool
 	// watched is the entries of the followers' sessions; changed under mu.
 	watched atomic.Pointer[[]*asked]
 
@@ -51,6 +53,7 @@ type Partition struct {
 // state is immutable: a change stores another one.
 type state struct {
 	err        error // why nothing is served: ErrNotLeader and others; nil: leading
+	follows    bool  // though err is set, a consumer may read up to the watermark
 	epoch      int32
 	start      int64 // epoch start: "latest" is unknown until the watermark passed it
 	underMin   bool
@@ -74,15 +77,24 @@ func (p *Partition) Epoch() int32 { return p.state.Load().epoch }
 // the asker believes in (-1: it does not say).
 func (p *Partition) leading(epoch int32) (*state, error) {
 	st := p.state.Load()
-	switch {
-	case st.err != nil:
+	if st.err != nil {
 		return nil, st.err
-	case epoch >= 0 && epoch < st.epoch:
-		return nil, ErrFencedEpoch
-	case epoch > st.epoch:
-		return nil, ErrUnknownEpoch
+	}
+	if err := st.fence(epoch); err != nil {
+		return nil, err
 	}
 	return st, nil
+}
+
+// fence compares the epoch that an asker believes in with ours.
+func (st *state) fence(epoch int32) error {
+	switch {
+	case epoch >= 0 && epoch < st.epoch:
+		return ErrFencedEpoch
+	case epoch > st.epoch:
+		return ErrUnknownEpoch
+	}
+	return nil
 }
 
 func (p *Partition) queueOf(a Acks) *ticketQueue {
@@ -118,7 +130,7 @@ func (p *Partition) takeLocked(out *woken) {
 	}
 	if p.eff.Moved {
 		p.log.Commit(p.eff.HighWatermark)
-		out.hear(p, false)
+		out.hear(p, p.shared.Load())
 	}
 	if p.committed.head != nil {
 		p.popCommittedLocked(out)
@@ -159,7 +171,7 @@ func (p *Partition) breakLocked(out *woken) {
 // resignLocked ends the leadership: everybody who waits hears err at once.
 func (p *Partition) resignLocked(err error, out *woken) {
 	st := *p.state.Load()
-	st.err = err
+	st.err, st.follows = err, false
 	p.state.Store(&st)
 	p.leader = nil
 	p.committed.fail(err, &out.tickets)

@@ -13,6 +13,7 @@ type ReadRequest struct {
 	Epoch      int32 // the leader epoch that the asker believes in; -1: it does not say
 	LastEpoch  int32 // epoch of the asker's last record; -1: it does not say
 	Bound      Bound
+	Follower   bool // a follower may answer too (KIP-392)
 }
 
 // Reading is the answer: lock-free, of one consistent view.
@@ -30,11 +31,14 @@ type Reading struct {
 // Read reads whole batches from the one that holds Offset on. An empty range is
 // no error: the asker is at the end of what it may see.
 func (p *Partition) Read(q ReadRequest, out *Reading) error {
-	st, err := p.leading(q.Epoch)
+	st, err := p.serving(q.Epoch, q.Follower)
 	if err != nil {
 		return err
 	}
 	out.View = p.log.View()
+	if st.follows && q.Offset > out.View.End {
+		return ErrOffsetNotAvailable // the leader has it, we have not yet
+	}
 	if q.LastEpoch >= 0 {
 		if diverged, err := p.diverged(q, out); diverged || err != nil {
 			return err
@@ -52,11 +56,47 @@ func (p *Partition) Read(q ReadRequest, out *Reading) error {
 	}
 	// The epoch is checked again at the end (J-21): a reader that was paused must
 	// not answer for a leader that has been replaced.
-	if now := p.state.Load(); now.err != nil || now.epoch != st.epoch {
+	if now := p.state.Load(); now.epoch != st.epoch || now.err != st.err {
 		out.Range.Release()
 		return p.gone()
 	}
 	return nil
+}
+
+// serving is leading, or following where a follower may answer.
+func (p *Partition) serving(epoch int32, follower bool) (*state, error) {
+	st, err := p.leading(epoch)
+	if err == nil || !follower {
+		return st, err
+	}
+	if st = p.state.Load(); !st.follows {
+		return nil, err
+	}
+	return st, st.fence(epoch)
+}
+
+// Nearest picks an in-sync follower that near accepts and that has what is asked
+// for; the others' watermarks come from us, and soon, from now on.
+func (p *Partition) Nearest(offset int64, near func(broker int32) bool) (broker int32, ok bool) {
+	if _, err := p.leading(-1); err != nil {
+		return -1, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.leader == nil {
+		return -1, false
+	}
+	now := p.m.now()
+	for i, id := range p.leader.Replicas() {
+		if id == p.m.self || !near(id) {
+			continue
+		}
+		if s := p.leader.Standing(now, i); s.InISR && s.End >= offset {
+			p.shared.Store(true)
+			return id, true
+		}
+	}
+	return -1, false
 }
 
 // diverged compares (last epoch, offset) with our epochs (KIP-595). An epoch of

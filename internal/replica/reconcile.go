@@ -268,6 +268,7 @@ func (p *Partition) follow(w want) error {
 		return err
 	}
 	if w.leader >= 0 {
+		p.state.Store(&state{err: ErrNotLeader, follows: true, epoch: w.rec.LeaderEpoch, conf: w.conf})
 		p.startFollowing(w)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/vfs"
+	"github.com/brokerd/brokerd/internal/wire"
 )
 
 // trio runs a scene with three brokers in a bubble.
@@ -390,3 +391,52 @@ func (b *brokers) together() {
 		}
 	}
 }
+
+// TestReadAtFollower (KIP-392): a follower answers consumers up to the watermark
+// that it knows, wakes who waits there, and says when it is behind.
+func TestReadAtFollower(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(topic, 0, "one")
+		leader, p := b.Nodes[1].Partition(topic, 0), b.Nodes[2].Partition(topic, 0)
+		if id, ok := leader.Nearest(0, func(id int32) bool { return id == 2 }); !ok || id != 2 {
+			t.Fatal(id, ok)
+		}
+		read := func(offset int64) (int64, error) {
+			var r replica.Reading
+			err := p.Read(replica.ReadRequest{Offset: offset, MaxBytes: 1 << 20, Epoch: -1, LastEpoch: -1, Follower: true}, &r)
+			n := r.Range.Len()
+			r.Range.Release()
+			return n, err
+		}
+		b.Nodes[1].ack(topic, 0, "two")
+		b.eventually(50*time.Millisecond, "the follower hears of the watermark", func() bool {
+			n, err := read(1)
+			return n > 0 && err == nil
+		})
+		if _, err := read(7); !errors.Is(err, replica.ErrOffsetNotAvailable) {
+			t.Error(err)
+		}
+		w := &woken{at: make(chan struct{})}
+		w.Owner, w.Seen = w, 2
+		if !p.Wait(&w.Waiter) {
+			t.Fatal("there is nothing yet")
+		}
+		b.Nodes[1].ack(topic, 0, "three")
+		select {
+		case <-w.at:
+		case <-time.After(50 * time.Millisecond):
+			t.Error("nobody woke the reader")
+		}
+		if err := p.Read(replica.ReadRequest{Epoch: -1, LastEpoch: -1}, &replica.Reading{}); !errors.Is(err, replica.ErrNotLeader) {
+			t.Error("an old client was answered", err)
+		}
+	})
+}
+
+type woken struct {
+	replica.Waiter
+	at chan struct{}
+}
+
+func (w *woken) Woken(*replica.Waiter, *wire.Handoff) { close(w.at) }

@@ -53,7 +53,7 @@ type asked struct {
 	link link[asked] // in dirty
 
 	p      *Partition // nil: err says why
-	err    error
+	err    error      // why the question has no answer
 	q      FollowerAsks
 	number int64 // the request that asked: its answer, or a later one, tells
 	open   bool  // asked and not answered
@@ -130,6 +130,9 @@ func (s *Session) ask(im *meta.Image, q *FollowerAsks, h *wire.Handoff) {
 		if err == nil && !news {
 			return
 		}
+		s.mu.Lock()
+		a.err = err
+		s.mu.Unlock()
 	}
 	s.mark(a, true, nil)
 }
@@ -295,6 +298,8 @@ func (s *Session) read(a *asked, k question, left int64, first bool, out *Served
 			Offset: k.q.Offset, MaxBytes: int(min(int64(k.q.MaxBytes), left)), FirstWhole: first,
 			Epoch: k.q.Epoch, LastEpoch: k.q.LastEpoch, Bound: ToEnd,
 		}, &out.Reading)
+	}
+	if k.p != nil {
 		out.Start = k.p.log.View().Start
 	}
 	v := out.Reading.View
@@ -356,14 +361,14 @@ func (p *Partition) fetchedBy(s *Session, q *FollowerAsks, h *wire.Handoff) (new
 		return false, err
 	}
 	v := p.log.View()
-	if q.Offset < v.Start || q.Offset > v.End {
-		return false, storage.ErrOutOfRange
-	}
 	if q.LastEpoch >= 0 {
 		var r Reading
 		if diverged, err := p.diverged(ReadRequest{Offset: q.Offset, LastEpoch: q.LastEpoch}, &r); diverged || err != nil {
 			return true, err // no point of our log: its offset says nothing
 		}
+	}
+	if q.Offset < v.Start || q.Offset > v.End {
+		return false, storage.ErrOutOfRange
 	}
 	var out woken
 	p.mu.Lock()

@@ -48,7 +48,7 @@ type Waker interface {
 func (p *Partition) Wait(w *Waiter) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.leader == nil || w.Bound.Of(p.log.View()) > w.Seen {
+	if p.leader == nil && p.following == nil || w.Bound.Of(p.log.View()) > w.Seen {
 		return false
 	}
 	if w.p != p { // not when it parks again: Unwait reads w.p without a lock
