@@ -2,9 +2,19 @@ package coord
 
 import (
 	"context"
+	"errors"
 
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/step"
+)
+
+// Why a Submit is not answered by the machine.
+var (
+	ErrNotCoordinator = errors.New("this broker does not coordinate the group")
+	ErrLoading        = errors.New("the coordinator is loading its log")
+	// ErrUnavailable: what the answer rests on was not committed in time, or could
+	// not be written. What was written may be committed yet.
+	ErrUnavailable = errors.New("the coordinator cannot commit to its log")
 )
 
 // Machine is the pure half of a coordinator: all groups, or transactions, of one
@@ -19,15 +29,27 @@ type Machine interface {
 	Loaded(now step.Instant, out *step.Effects)
 }
 
-// Log is the internal partition that a machine writes to.
+// Log is the internal partition that a machine writes to, under one leadership.
 type Log interface {
-	// Append writes one batch by the rules of acks=all and does not wait. end is
-	// the offset after it.
+	// Leads reports whether that leadership still lasts.
+	Leads() bool
+	// Append writes one batch by the rules of acks=all and does not wait for its
+	// commit. end is the offset after it.
 	Append(batch []byte) (base, end int64, err error)
+	// Committed is the high watermark.
+	Committed() int64
 	// Release calls done once: with nil when the high watermark has reached at,
-	// with an error when the leadership is lost before. done must not block.
-	Release(at int64, done func(error))
-	// Scan visits every record from offset from up to the high watermark, which it
-	// returns.
-	Scan(ctx context.Context, from int64, f func(offset int64, r record.Record) error) (end int64, err error)
+	// with an error when the leadership ended before. done must not block. It may
+	// run before Release returns.
+	Release(at int64, done func(err error, h Hand))
+	// Scan waits until all that the log held when the leadership began is committed,
+	// and visits every record of it. Control records are left out.
+	Scan(ctx context.Context, f func(offset int64, r record.Record) error) error
 }
+
+// Hand is what somebody who completes many answers in a row passes through to
+// those who send them; nil: nobody does. This package does not look at it.
+type Hand = any
+
+// Done is told the answer of a Submit, once, holding no lock. It must not block.
+type Done func(body any, err error, h Hand)
