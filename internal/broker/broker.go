@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"path"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -146,6 +145,9 @@ func (b *Broker) start(ctx context.Context) (err error) {
 	if diskError {
 		b.unlatchDiskError()
 	}
+	if err := b.settled(); err != nil {
+		return err
+	}
 	close(b.ready)
 	b.server.Admit()
 	return nil
@@ -166,13 +168,17 @@ func (b *Broker) metadataDir() string {
 	return dir
 }
 
-// dirs is every directory of this node.
+// dirs is every directory of this node. That of the metadata comes first: it is
+// the first to be formatted, so that a crash between two leaves no directory
+// that seems to have lost its metadata.
 func (b *Broker) dirs() []string {
-	dirs, metadata := b.o.Conf.LogDirs, b.metadataDir()
-	if slices.Contains(dirs, metadata) {
-		return dirs
+	dirs := []string{b.metadataDir()}
+	for _, dir := range b.o.Conf.LogDirs {
+		if dir != dirs[0] {
+			dirs = append(dirs, dir)
+		}
 	}
-	return append(slices.Clone(dirs), metadata)
+	return dirs
 }
 
 // openController opens raft. voters, if any, is the group that this node founds.

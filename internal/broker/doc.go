@@ -22,6 +22,8 @@
 //	    configured controllers, when every one has answered, none has state and
 //	    all are of one mind (decisions 4.3). Else it joins, without a vote.
 //	I6  What a node tells of its disk (cluster and directory id) is on that disk.
+//	I7  A node never begins without metadata beside data of its own: unless
+//	    `storage format` was run, it refuses to start (lostdisk.go).
 //
 // Goroutines: the parts' Run methods (membership among them, which keeps this
 // node in the raft group and says who is missing), started in New and joined by
@@ -30,5 +32,6 @@
 //
 // Tests: meet_test.go (tables and a model of first creation), format_test.go and
 // marker_test.go on the memory file system; the rest
-// is tested whole, over real sockets, in broker_test.go and under test/.
+// is tested whole, over real sockets, in broker_test.go, lostdisk_test.go and
+// under test/.
 package broker

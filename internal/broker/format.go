@@ -121,7 +121,7 @@ func Foreign(f vfs.FS, dir string) ([]string, error) {
 		return nil, nil
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
-		return name == "lost+found" || name == lockFile || name == metaFile+".tmp"
+		return name == "lost+found" || name == lockFile || name == metaFile+".tmp" || name == freshFile
 	}), err
 }
 

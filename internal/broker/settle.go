@@ -18,6 +18,9 @@ func (b *Broker) recognize() (empty []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := expectMetadata(b.o.FS, b.metadataDir(), b.identity, empty); err != nil {
+		return nil, err
+	}
 	if b.identity.ClusterID != "" || alone(c) {
 		if err := b.identity.formatEmpty(b.o.FS, empty, b.wanted()); err != nil {
 			return nil, err
@@ -35,6 +38,9 @@ func (b *Broker) recognize() (empty []string, err error) {
 		return nil, err
 	}
 	old, err := stores.HasState()
+	if err == nil && !old {
+		err = expectState(b.o.FS, b.metadataDir(), b.identity)
+	}
 	if err != nil {
 		_ = stores.Closer.Close() // the first error is what counts
 		return nil, err
@@ -51,13 +57,16 @@ func (b *Broker) wanted() Wanted {
 	return Wanted{Dirs: b.dirs(), ClusterID: c.ClusterID, NodeID: c.NodeID, Format: c.AutoFormat}
 }
 
+// raftDir is where raft keeps its files, in the metadata directory.
+const raftDir = "raft"
+
 // openStores gives raft's stores, which are opened once.
 func (b *Broker) openStores() (controller.Stores, error) {
 	if s := b.stores; s != nil {
 		b.stores = nil // theirs who asked
 		return *s, nil
 	}
-	return b.o.Stores(path.Join(b.metadataDir(), "raft"), b.o.Log)
+	return b.o.Stores(path.Join(b.metadataDir(), raftDir), b.o.Log)
 }
 
 // settle finds out, with the others, which cluster this node belongs to, and

@@ -60,6 +60,9 @@ func Format(f vfs.FS, o FormatOptions) ([]Formatted, error) {
 		if one.Already {
 			continue
 		}
+		if err := markFresh(f, one.Dir); err != nil {
+			return nil, err
+		}
 		if err := WriteMeta(f, one.Dir, one.Meta); err != nil {
 			return nil, err
 		}

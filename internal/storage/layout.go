@@ -67,6 +67,12 @@ func parseDirName(name string) (topic string, index int32, ok bool) {
 	return name[:cut], int32(n), true
 }
 
+// IsPartition tells whether a log directory's entry of that name is a partition's.
+func IsPartition(name string) bool {
+	_, _, ok := parseDirName(name)
+	return ok
+}
+
 // parkedName is the name of a directory that is on its way out or set aside:
 // <topic>-<partition>.<uuid>-<why>, the topic cut so that the whole fits, as Kafka does.
 func parkedName(topic string, index int32, why string) string {
