@@ -59,7 +59,21 @@ func (s *scene) create(partitions int32, configs ...string) error {
 	if err != nil {
 		return err
 	}
-	return s.wantPartitions(int(partitions))
+	if err := s.wantPartitions(int(partitions)); err != nil {
+		return err
+	}
+	return s.node.settle(s.led)
+}
+
+// led is whether every partition of the case's topic is served.
+func (s *scene) led() error {
+	return s.admin(func(adm *kadm.Client) error {
+		ends, err := adm.ListEndOffsets(s.ctx, s.topic)
+		if err != nil {
+			return err
+		}
+		return ends.Error()
+	})
 }
 
 // partitions is how many the case's topic has, 0 if there is none.
