@@ -8,6 +8,8 @@
 //
 //	server ── Call ──► api          Peer ── Send ──► another broker
 //	server ◄─ Outcome ─ api              ◄─ Wait ───
+//	                                Link ── Send, Receive ──► the same, for one
+//	                                        goroutine that waits itself (fetchers)
 //
 // Invariants
 //
@@ -20,7 +22,7 @@
 //	W6  a Pending of a Peer ends exactly once: answered, refused, or lost.
 //
 // Goroutines: the Writers' four, until the context of Run ends; a Peer's reader
-// and writer, until Close. Locks: Writers.mu, Peer.mu; memory only.
+// and writer, until Close. Locks: Writers.mu, Peer.mu, Link.mu; memory only.
 //
 // Tests: round trips and fuzzing of the header codec; buffers are poisoned when
 // they are released under -race; Peer runs in synctest bubbles.
