@@ -138,7 +138,7 @@ func (b *Broker) aloneAdvice() string {
 	c := b.o.Conf
 	switch {
 	case b.face.describe().HasState:
-		return "start the others; if a majority of the voters is lost for good, see `brokerd quorum recover --help`"
+		return "not this node: it belongs to a cluster; a majority of its voters is enough"
 	case !c.HasRole("controller"):
 		return "start the controllers, or give this node the role: process.roles=broker,controller"
 	}

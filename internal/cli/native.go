@@ -110,7 +110,7 @@ Kafka's own commands work by name and text: brokerd kafka-topics --create …`,
 	root.AddGroup(&cobra.Group{ID: "server", Title: "Servers:"}, &cobra.Group{ID: "data", Title: "Topics and records:"}, &cobra.Group{ID: "more", Title: "More:"})
 	root.SetHelpCommandGroupID("more")
 	for group, cmds := range map[string][]*cobra.Command{
-		"server": {a.serverCommand(), a.stopCommand(), a.storageCommand()},
+		"server": {a.serverCommand(), a.stopCommand(), a.storageCommand(), a.quorumCommand()},
 		"data":   {a.topicsCommand(), a.configsCommand(), a.produceCommand(), a.consumeCommand()},
 		"more":   {a.debugCommand(), a.versionCommand(), a.aliasesCommand()},
 	} {
@@ -228,6 +228,7 @@ func (a *app) chooseBrokers(p client.Properties) {
 // is the only one.
 func (o *addressOrigin) takeRunning(dir string) {
 	list, err := running(dir)
+	list = slices.DeleteFunc(list, func(r runFile) bool { return r.Kafka == "" }) // waits for other nodes itself
 	if err != nil {
 		return // then the default is as good
 	}

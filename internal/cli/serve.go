@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -65,10 +66,12 @@ func serve(e *Env, s serverFlags, quiet bool) error {
 	syscall.Umask(0o077) // what is kept here is nobody else's to read
 	broker.LimitMemory()
 	ready := newReadiness(e)
+	w := &waiting{e: e, ready: ready, settings: settings, started: started, forget: func() {}}
 	logs := obs.NewLogs(e.Err, obs.Auto, slog.LevelInfo)
 	metrics := obs.NewRegistry()
 	metrics.Process()
-	b, err := broker.New(ctx, broker.Options{Conf: settings, Version: e.Version, Log: logs.Logger("broker"), Waiting: ready.waiting, Metrics: metrics})
+	b, err := broker.New(ctx, broker.Options{Conf: settings, Version: e.Version, Log: logs.Logger("broker"), Waiting: w.tell, Metrics: metrics})
+	defer w.forget()
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Canceled
@@ -77,6 +80,31 @@ func serve(e *Env, s serverFlags, quiet bool) error {
 	}
 	r := &runningBroker{e: e, s: s, b: b, settings: settings, quiet: quiet, ready: ready}
 	return r.untilStopped(started, stopped)
+}
+
+// waiting is what a server does that waits for other nodes: who started it in
+// the background need not wait with it, and it can be found, to be stopped.
+type waiting struct {
+	e        *Env
+	ready    *readiness
+	settings *conf.Broker
+	started  time.Time
+	once     sync.Once
+	forget   func() // takes the run file back
+}
+
+func (w *waiting) tell(missing string) {
+	w.once.Do(func() {
+		f := runFile{Pid: os.Getpid(), Node: w.settings.NodeID, Roles: w.settings.ProcessRoles, Started: w.started, Version: w.e.Version}
+		for _, d := range w.settings.LogDirs {
+			f.DataDirs = append(f.DataDirs, absolute(d))
+		}
+		// Without it the server is only harder to find; it says so when it is ready.
+		if forget, err := f.publish(runDir(w.e.Getenv)); err == nil {
+			w.forget = forget
+		}
+		w.ready.waiting(missing)
+	})
 }
 
 // forget removes the data of --ephemeral.
