@@ -54,6 +54,7 @@ type Partition struct {
 type state struct {
 	err        error // why nothing is served: ErrNotLeader and others; nil: leading
 	follows    bool  // though err is set, a consumer may read up to the watermark
+	quiet      bool  // clients are not served any more, replicas are: before a stop
 	epoch      int32
 	start      int64 // epoch start: "latest" is unknown until the watermark passed it
 	underMin   bool
@@ -76,6 +77,16 @@ func (p *Partition) Epoch() int32 { return p.state.Load().epoch }
 // leading gives the state of a partition that serves, and checks the epoch that
 // the asker believes in (-1: it does not say).
 func (p *Partition) leading(epoch int32) (*state, error) {
+	st, err := p.feeding(epoch)
+	if err == nil && st.quiet {
+		return nil, ErrNotLeader
+	}
+	return st, err
+}
+
+// feeding is leading for replicas: what a stopping leader waits for is that they
+// fetch what was written last.
+func (p *Partition) feeding(epoch int32) (*state, error) {
 	st := p.state.Load()
 	if st.err != nil {
 		return nil, st.err

@@ -7,8 +7,9 @@ import (
 	"github.com/brokerd/brokerd/internal/wire"
 )
 
-// Quiesce takes nothing more up: appends and reads are refused as NOT_LEADER and
-// fetches that wait are answered. It returns when all that has been written is
+// Quiesce takes nothing more up from clients: appends and reads are refused as
+// NOT_LEADER and fetches that wait are answered. Replicas are served: they have to
+// fetch what was written last. It returns when all that has been written is
 // acknowledged, or ctx ends. So a clean stop, which gives the leaderships away
 // next, makes nobody send a record twice.
 func (m *Manager) Quiesce(ctx context.Context) {
@@ -54,7 +55,7 @@ func (p *Partition) quiesce(w *ackWait) {
 	var out woken
 	p.mu.Lock()
 	if st := *p.state.Load(); st.err == nil {
-		st.err = ErrNotLeader
+		st.quiet = true
 		p.state.Store(&st)
 	}
 	p.takeAllWaitersLocked(&out.waiters)

@@ -31,7 +31,7 @@ type Reading struct {
 // Read reads whole batches from the one that holds Offset on. An empty range is
 // no error: the asker is at the end of what it may see.
 func (p *Partition) Read(q ReadRequest, out *Reading) error {
-	st, err := p.serving(q.Epoch, q.Follower)
+	st, err := p.serving(q)
 	if err != nil {
 		return err
 	}
@@ -63,16 +63,20 @@ func (p *Partition) Read(q ReadRequest, out *Reading) error {
 	return nil
 }
 
-// serving is leading, or following where a follower may answer.
-func (p *Partition) serving(epoch int32, follower bool) (*state, error) {
-	st, err := p.leading(epoch)
-	if err == nil || !follower {
+// serving is leading, feeding for a replica, or following where a follower may
+// answer.
+func (p *Partition) serving(q ReadRequest) (*state, error) {
+	if q.Bound == ToEnd {
+		return p.feeding(q.Epoch)
+	}
+	st, err := p.leading(q.Epoch)
+	if err == nil || !q.Follower {
 		return st, err
 	}
 	if st = p.state.Load(); !st.follows {
 		return nil, err
 	}
-	return st, st.fence(epoch)
+	return st, st.fence(q.Epoch)
 }
 
 // Nearest picks an in-sync follower that near accepts and that has what is asked

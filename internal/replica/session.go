@@ -357,7 +357,7 @@ func (m *Manager) followed(im *meta.Image, id step.PartitionID) (*Partition, err
 
 // fetchedBy notes a follower's progress. news: there is something to answer.
 func (p *Partition) fetchedBy(s *Session, q *FollowerAsks, h *wire.Handoff) (news bool, err error) {
-	if _, err := p.leading(q.Epoch); err != nil {
+	if _, err := p.feeding(q.Epoch); err != nil {
 		return false, err
 	}
 	v := p.log.View()

@@ -56,9 +56,9 @@ func TestRollingRestart(t *testing.T) {
 		n.Stop()
 		stopped := time.Since(began)
 		time.Sleep(500 * time.Millisecond) // of load on the others
-		t.Logf("node %d stopped in %v; the slowest record meanwhile took %v", n.ID, stopped, time.Duration(worst.Load()))
 		n.Restart()
 		eventually(t, "everybody is in sync", func() error { return inSync(t, c, "t", 3) })
+		t.Logf("node %d stopped in %v; the slowest record until all are in sync again took %v", n.ID, stopped, time.Duration(worst.Load()))
 	}
 	close(stop)
 	<-ended
