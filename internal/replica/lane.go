@@ -57,8 +57,7 @@ type following struct {
 
 	// Of the lane's goroutine.
 	inSession bool
-	todo      bool // the next request names it
-	queued    bool // it is in work.todo
+	queued    bool // in work.todo: the next request names it
 	asked     isr.Fetch
 	after     time.Time // it rests until then
 	rest      time.Duration
@@ -243,7 +242,7 @@ func (l *lane) needed(ctx context.Context) bool {
 	return !l.ended
 }
 
-// pause rests, unless the lane has nothing to do any more.
+// pause rests, unless the broker stops.
 func (l *lane) pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
