@@ -66,6 +66,10 @@ func kafkaStorage(e *Env, args []string) int {
 		fmt.Fprint(e.Out, storageHelp)
 		return 0
 	case "random-uuid":
+		if len(args) > 1 {
+			fmt.Fprintf(e.Err, "usage: kafka-storage random-uuid [-h]\nkafka-storage: error: unrecognized arguments: '%s'\n", args[1])
+			return 1
+		}
 		fmt.Fprintln(e.Out, broker.NewID())
 		return 0
 	case "info":

@@ -314,8 +314,8 @@ func alterTopicsFace(ctx context.Context, admin *client.Admin, set *jset) error 
 	}
 	for _, t := range described {
 		var added [][]int32
-		if len(assignment) > len(t.Partitions) {
-			added = assignment[len(t.Partitions):]
+		if assignment != nil { // the broker refuses one that is too short, an empty one too
+			added = assignment[min(len(assignment), len(t.Partitions)):]
 		}
 		if err := admin.GrowTopic(ctx, t.Name, int32(set.number("partitions", 0)), added...); err != nil {
 			return err

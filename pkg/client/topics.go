@@ -114,6 +114,9 @@ func (a *Admin) growTopic(ctx context.Context, name string, total int32, added [
 	req.TimeoutMillis, req.ValidateOnly = int32(adminTimeout.Milliseconds()), dry
 	rt := kmsg.NewCreatePartitionsRequestTopic()
 	rt.Topic, rt.Count = name, total
+	if added != nil { // none is not the same as as many as it takes
+		rt.Assignment = make([]kmsg.CreatePartitionsRequestTopicAssignment, 0, len(added))
+	}
 	for _, replicas := range added {
 		as := kmsg.NewCreatePartitionsRequestTopicAssignment()
 		as.Replicas = replicas
