@@ -39,8 +39,11 @@ var answered = map[int16]string{
 	55: "3",
 	60: "42 114 115",
 	61: "3",
+	64: "102",
 	74: "35",
 	75: "3 17 42",
+	80: "104 126",
+	81: "104 127",
 }
 
 // unasked lists the other codes that the product knows, with why no request to
@@ -60,7 +63,7 @@ var unasked = []struct {
 	{"56", "needs a disk that fails: the chaos suite has one"},
 	{"73", "delete.topic.enable=false is a broker of its own: the unit tests of topics_delete.go have one"},
 	{"74", "needs a leader epoch that has passed, that is a second node or a restart"},
-	{"83 84 85 95 101 102 104 107", "between brokers and their controller, or for reassignments and elections, which are not served yet"},
+	{"83 84 85 95 101 107", "between brokers and their controller, or for reassignments and elections, which are not served yet"},
 }
 
 // codesMissing compares the codes that were met with the two lists, and the

@@ -114,6 +114,9 @@ func TestCreatePartitions(t *testing.T) {
 			ask(fmt.Sprintf("%.2s to %d %v", g.Topic, g.Count, g.Assignment), false, g)
 			ask(fmt.Sprintf("dry %.2s to %d %v", g.Topic, g.Count, g.Assignment), true, g)
 		}
+		none := to(x, 5)
+		none.Assignment = []kmsg.CreatePartitionsRequestTopicAssignment{}
+		ask("to 5, assigned to nobody", false, none)
 		ask("the same twice", false, to(x, 9), to(x, 10))
 		ask("good and bad", false, to(x, 5), to("absent", 5))
 	}
