@@ -39,6 +39,8 @@ func s1(b *bench) {
 	b.fetch("isr", 150, 100)
 	b.fetch("isr", 1500, 100)
 	b.franz("isr")
+	b.nats("sync")
+	b.nats()
 }
 
 // fetch reads a log of 256 MiB in pieces of 1 MiB.
@@ -129,6 +131,7 @@ func (b *bench) spread(name, durability string, conns, partitions, records int, 
 			if topic[s] == "" { // making and deleting a thousand files would measure the file system
 				topic[s] = b.topic()
 				s.create(t, topic[s], durability, partitions, nil)
+				s.awaitServing(t, topic[s], partitions)
 				l.around(t, s, topic[s])
 			}
 			return l.around(t, s, topic[s])
@@ -163,6 +166,8 @@ func s7(b *bench) {
 			b.produce(c.name, d, produceLoad{records: 1, size: 100, acks: 1, depth: c.depth, conns: c.conns}, metrics...)
 		}
 	}
+	b.nats("sync")
+	b.nats()
 }
 
 // s9 is durability before every answer.
@@ -179,4 +184,5 @@ func s9(b *bench) {
 			metric{requestRate, "%.0f", true, bar}, metric{ackP50, "%.0f", false, 0}, metric{usRequest, "%.1f", false, 0})
 	}
 	b.spread("64 connections to 1,000 partitions, 16.5 KB batches", "fsync", 64, 1000, 150, 0, 5)
+	b.nats("sync")
 }

@@ -195,6 +195,67 @@ func (s *system) awaitLeaders(t testing.TB, c *raw.Conn, topic string, partition
 	t.Fatalf("%s: %s has partitions without a leader after a minute", s.name, topic)
 }
 
+// awaitServing waits until the broker answers for every partition: it may say
+// who leads before it does.
+func (s *system) awaitServing(t testing.TB, topic string, partitions int) {
+	t.Helper()
+	c := dial(t, s.addr)
+	defer c.Close()
+	req := kmsg.NewPtrListOffsetsRequest()
+	lt := kmsg.NewListOffsetsRequestTopic()
+	lt.Topic = topic
+	for i := range partitions {
+		p := kmsg.NewListOffsetsRequestTopicPartition()
+		p.Partition, p.Timestamp = int32(i), -1
+		lt.Partitions = append(lt.Partitions, p)
+	}
+	req.Topics = append(req.Topics, lt)
+	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); <-time.After(10 * time.Millisecond) {
+		resp, err := c.Do(1, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := 0
+		for _, p := range resp.(*kmsg.ListOffsetsResponse).Topics[0].Partitions {
+			if p.ErrorCode == 0 {
+				served++
+			}
+		}
+		if served == partitions {
+			return
+		}
+	}
+	t.Fatalf("%s: %s is not served after a minute", s.name, topic)
+}
+
+// change gives a topic the settings of another durability.
+func (s *system) change(t testing.TB, topic, durability string) {
+	t.Helper()
+	c := dial(t, s.addr)
+	defer c.Close()
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	r := kmsg.NewIncrementalAlterConfigsRequestResource()
+	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, topic
+	for _, k := range []string{"durability", "flush.messages"} {
+		cfg := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+		cfg.Name, cfg.Op = k, kmsg.IncrementalAlterConfigOpDelete
+		if v, ok := s.settings[durability][k]; ok {
+			cfg.Op, cfg.Value = kmsg.IncrementalAlterConfigOpSet, &v
+		} else if _, ok := s.settings["isr"][k]; !ok && k == "durability" {
+			continue // Kafka does not know it
+		}
+		r.Configs = append(r.Configs, cfg)
+	}
+	req.Resources = append(req.Resources, r)
+	resp, err := c.Do(0, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := resp.(*kmsg.IncrementalAlterConfigsResponse).Resources[0].ErrorCode; code != 0 {
+		t.Fatalf("%s: change of %s: error %d", s.name, topic, code)
+	}
+}
+
 // remove deletes a topic; its disk space is wanted again.
 func (s *system) remove(t testing.TB, topic string) {
 	t.Helper()
