@@ -79,11 +79,11 @@ func (l *Leader) NowDurable(now step.Instant, end int64, out *Effects) {
 	if end <= l.durable {
 		return
 	}
+	// A group commit may tell of an append before Appended does, which is no news
+	// then: so both kinds of durability advance here.
 	l.durable = end
 	l.end = max(l.end, end)
-	if l.cfg.Fsync {
-		l.advance(now, out)
-	}
+	l.advance(now, out)
 	l.checkOffsets(out)
 }
 
