@@ -63,10 +63,12 @@ type Effects struct {
 	Scope string
 	// Append is one atomic batch for the machine's own log. The shell appends it,
 	// then replays it into the machine, before anything else of this step.
-	Append  []record.Record
-	Answers []Answer
-	Timers  []Timer
-	Calls   []Call
+	Append []record.Record
+	// Producer, when set, makes the batch part of this producer's transaction.
+	Producer *record.Producer
+	Answers  []Answer
+	Timers   []Timer
+	Calls    []Call
 }
 
 // Reset empties e and keeps its memory.
