@@ -3,11 +3,37 @@
 //
 //	event ──► Step ──► Append, Answers, Timers     soft: who is a member, who waits, what is due
 //	                      │
-//	          the log ────┴──► Replay              durable: metadata of groups, offsets
+//	          the log ────┴──► Replay              durable: metadata of groups, offsets, what
+//	                              │                 transactions staged
 //	                              └──► Loaded      soft state made anew from the durable one
 //
 // Records have Kafka's own keys and values, so what Kafka's tools read there
-// they read here.
+// they read here, and a directory of Kafka's is read here.
+//
+// Invariants
+//
+//	C0  durable state is what replaying the log gives, after every step; a stable
+//	    group is what a new coordinator takes it for.
+//	G1  within one generation a member has one assignment: that of the generation's
+//	    leader, in the log before anybody hears of it.
+//	G3  when nothing fails any more, all who join share a stable group.
+//	G4  no member is given an assignment of an older generation than its last one.
+//	O1  of a plain and a transactional commit the one whose record is later counts.
+//	O2  what members subscribe to, rebalancing groups use and open transactions
+//	    staged does not expire.
+//	O3  a stable fetch says so while a transaction holds an offset of the partition.
+//	O4  a committed offset changes by commit, deletion and expiry only.
+//	O5  an offset counts for the topic id that it was committed for, and for no
+//	    later topic of that name.
+//
+// A step writes for one group only: what ends offsets of many groups goes from
+// group to group by timer. A timer that fires early is set again, so that a
+// heartbeat moves a moment in memory and sets none.
 //
 // Goroutines and locks: none; the shell calls one method at a time.
+//
+// Tests: classic_test.go and offsets_test.go hold the rules one by one, run by a
+// bed that appends, replays and checks C0 like the shell; sim_test.go lets members,
+// lost answers and dying coordinators loose by seed (-group.seeds); FuzzRecord
+// reads any record.
 package group

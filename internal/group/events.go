@@ -1,10 +1,6 @@
 package group
 
-import (
-	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/brokerd/brokerd/internal/step"
-)
+import "github.com/twmb/franz-go/pkg/kmsg"
 
 // The events of Machine.Step. A request carries the message as the client sent
 // it, its Version included: answers differ by it. What names several groups
@@ -71,11 +67,7 @@ type DeleteGroup struct{ Group string }
 // TimerFired tells that a timer is due.
 type TimerFired struct{ Key string }
 
-// TopicsDeleted tells which topics are no more: their offsets go.
-type TopicsDeleted struct{ Topics []DeletedTopic }
-
-// DeletedTopic is a topic that is no more.
-type DeletedTopic struct {
-	Name string
-	ID   step.TopicID
-}
+// TopicsDeleted tells that topics are no more, or may be, as after a load: the
+// machine compares what it has with Input.Cluster, and the offsets of topics
+// that are not there go.
+type TopicsDeleted struct{}

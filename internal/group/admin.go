@@ -1,0 +1,116 @@
+package group
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// describe takes a DescribeGroups of one group.
+func (t *turn) describe(e DescribeGroup) {
+	r := kmsg.NewDescribeGroupsResponseGroup()
+	r.Group, r.State = e.Group, "Dead"
+	g := t.groups[e.Group]
+	switch {
+	case g != nil:
+		g.classic.describe(&r)
+	case e.Version >= 6:
+		r.ErrorCode, r.ErrorMessage = codeGroupNotFound, notFound(e.Group)
+	}
+	t.answer(e.Group, &r)
+}
+
+func notFound(group string) *string {
+	s := fmt.Sprintf("Group %s not found.", group)
+	return &s
+}
+
+func (c *classic) describe(r *kmsg.DescribeGroupsResponseGroup) {
+	r.State, r.ProtocolType = c.state.String(), c.kind
+	r.Members = []kmsg.DescribeGroupsResponseGroupMember{}
+	if c.state == stable {
+		r.Protocol = text(c.protocol)
+	}
+	for _, m := range c.members {
+		d := kmsg.NewDescribeGroupsResponseGroupMember()
+		d.MemberID, d.InstanceID, d.ClientID, d.ClientHost = m.id, m.instance, m.client.ID, m.client.Host
+		if c.state == stable {
+			d.ProtocolMetadata, d.MemberAssignment = m.metadata(c.protocol), m.assigned
+		}
+		r.Members = append(r.Members, d)
+	}
+}
+
+// list takes a ListGroups.
+func (t *turn) list(r *kmsg.ListGroupsRequest) {
+	resp := kmsg.NewPtrListGroupsResponse()
+	resp.Version, resp.Groups = r.Version, []kmsg.ListGroupsResponseGroup{}
+	states, types := folded(r.StatesFilter), folded(r.TypesFilter)
+	for _, id := range sorted(t.groups) {
+		c := &t.groups[id].classic
+		listed := kmsg.NewListGroupsResponseGroup()
+		listed.Group, listed.ProtocolType = id, c.kind
+		listed.GroupState, listed.GroupType = c.state.String(), "classic"
+		if wanted(states, listed.GroupState) && wanted(types, listed.GroupType) {
+			resp.Groups = append(resp.Groups, listed)
+		}
+	}
+	t.answer("", resp)
+}
+
+func folded(filter []string) []string {
+	all := make([]string, len(filter))
+	for i, s := range filter {
+		all[i] = strings.ToLower(strings.TrimSpace(s))
+	}
+	return all
+}
+
+func wanted(filter []string, s string) bool {
+	return len(filter) == 0 || slices.Contains(filter, strings.ToLower(s))
+}
+
+// deleteGroup takes a DeleteGroups of one group. Only an empty one goes, with
+// its offsets, those staged in open transactions included.
+func (t *turn) deleteGroup(id string) {
+	r := kmsg.NewDeleteGroupsResponseGroup()
+	r.Group = id
+	g := t.groups[id]
+	switch {
+	case id == "":
+		r.ErrorCode = codeInvalidGroupID
+	case g == nil:
+		r.ErrorCode, r.ErrorMessage = codeGroupNotFound, notFound(id)
+	case g.classic.state != empty:
+		message := "The group is not empty."
+		r.ErrorCode, r.ErrorMessage = codeNonEmptyGroup, &message
+	default:
+		all := map[partition]bool{}
+		for _, p := range sortedPartitions(g.offsets) {
+			all[p] = true
+		}
+		for _, producer := range sorted(g.staged) {
+			for _, p := range sortedPartitions(g.staged[producer]) {
+				all[p] = true
+			}
+		}
+		for _, p := range sortedPartitions(all) {
+			t.append(g, offsetTombstone(id, p, t.in.UnixMs))
+		}
+		t.end(g)
+	}
+	t.answer(id, &r)
+}
+
+// end writes the end of a group's metadata and forgets who was to join.
+func (t *turn) end(g *group) {
+	for _, id := range sorted(g.classic.pending) {
+		t.timer(timerKey(keySession, g.id, id), 0)
+	}
+	g.classic = classic{}
+	if g.meta != nil {
+		t.append(g, groupTombstone(g.id, t.in.UnixMs))
+	}
+}
