@@ -339,3 +339,22 @@ func TestOddProtocols(t *testing.T) {
 	b.form(a, c)
 	want(t, "protocol", b.describe().Protocol, "")
 }
+
+func TestRequestsBufferIsFree(t *testing.T) {
+	b := newBed(t)
+	buf := []byte("mine")
+	r := kmsg.NewPtrJoinGroupRequest()
+	r.Group, r.SessionTimeoutMillis, r.ProtocolType = "g", 10_000, "connect"
+	r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "p", Metadata: buf}}
+	token := b.send(JoinGroup{Req: r})
+	b.advance(3 * time.Second)
+	id := b.answers[token].(*kmsg.JoinGroupResponse).MemberID
+	s := kmsg.NewPtrSyncGroupRequest()
+	s.Group, s.MemberID, s.Generation = "g", id, 1
+	s.GroupAssignment = []kmsg.SyncGroupRequestGroupAssignment{{MemberID: id, MemberAssignment: buf}}
+	b.send(SyncGroup{s})
+	copy(buf, "gone")
+	m := b.describe().Members[0]
+	want(t, "metadata", string(m.ProtocolMetadata), "mine")
+	want(t, "assignment", string(m.MemberAssignment), "mine")
+}

@@ -7,8 +7,7 @@ import "github.com/twmb/franz-go/pkg/kmsg"
 // comes as one event for each, since each may live in another partition. The
 // comment says of what type the answer's Body is.
 //
-// A request is the machine's from then on: it keeps parts of it, which must not
-// alias a buffer that is used again.
+// The machine keeps no bytes of a request: what it needs later it copies.
 
 // Client is who sent a request.
 type Client struct {

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"encoding/hex"
 	"slices"
 	"time"
@@ -136,14 +137,18 @@ func (m *member) take(r *kmsg.JoinGroupRequest) {
 	m.rebalance, m.session = ms(max(r.RebalanceTimeoutMillis, 0)), ms(r.SessionTimeoutMillis)
 }
 
-// distinct leaves the first protocol of each name: support counts members.
+// distinct copies the first protocol of each name: support counts members, and
+// the request's bytes are the connection's.
 func distinct(protocols []kmsg.JoinGroupRequestProtocol) []kmsg.JoinGroupRequestProtocol {
 	seen := map[string]bool{}
-	return slices.DeleteFunc(protocols, func(p kmsg.JoinGroupRequestProtocol) bool {
-		twice := seen[p.Name]
-		seen[p.Name] = true
-		return twice
-	})
+	var all []kmsg.JoinGroupRequestProtocol
+	for _, p := range protocols {
+		if !seen[p.Name] {
+			seen[p.Name] = true
+			all = append(all, kmsg.JoinGroupRequestProtocol{Name: p.Name, Metadata: bytes.Clone(p.Metadata)})
+		}
+	}
+	return all
 }
 
 // park lets the caller wait for the end of the rebalance. Whoever waited there

@@ -1,6 +1,8 @@
 package group
 
 import (
+	"bytes"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -87,7 +89,7 @@ func (t *turn) assign(g *group, r *kmsg.SyncGroupRequest) {
 	}
 	for _, a := range r.GroupAssignment {
 		if m := c.byID[a.MemberID]; m != nil {
-			m.assigned = a.MemberAssignment
+			m.assigned = bytes.Clone(a.MemberAssignment)
 		}
 	}
 	t.append(g, groupRecord(g.id, c.value(), t.in.UnixMs))
