@@ -17,7 +17,7 @@ import (
 )
 
 // What brokers tell the controller: BrokerRegistration (62), BrokerHeartbeat (63),
-// AllocateProducerIds (67), UpdateRaftVoter (82), by which a member of the raft
+// AllocateProducerIds (67), AssignReplicasToDirs (73), UpdateRaftVoter (82), by which a member of the raft
 // group says where it is, and ReportFault (10003). What Kafka's messages lack is in tagged
 // fields of ours:
 //
@@ -266,6 +266,30 @@ func (a *lifeAPI) fault(c *wire.Call) wire.Outcome {
 		a.d.Controller.Submit([]meta.Command{cmd}, deadline, done)
 	}, func(com controller.Committed) kmsg.Response {
 		return &wire.ReportFaultResponse{ErrorCode: peerCode(com.Err)}
+	})
+}
+
+func (a *lifeAPI) dirs(c *wire.Call) wire.Outcome {
+	req := kmsg.NewPtrAssignReplicasToDirsRequest()
+	if !read(c, req) {
+		return malformed()
+	}
+	var cmds []meta.Command
+	for _, d := range req.Directories {
+		cmd := meta.AssignDir{Broker: req.BrokerID, BrokerEpoch: req.BrokerEpoch, Dir: d.ID}
+		for _, t := range d.Topics {
+			for _, p := range t.Partitions {
+				cmd.Partitions = append(cmd.Partitions, step.PartitionID{Topic: t.TopicID, Index: p.Partition})
+			}
+		}
+		cmds = append(cmds, cmd)
+	}
+	return peerAnswer(c, func(deadline time.Time, done func(controller.Committed)) {
+		a.d.Controller.Submit(cmds, deadline, done)
+	}, func(com controller.Committed) kmsg.Response {
+		resp := kmsg.NewPtrAssignReplicasToDirsResponse()
+		resp.ErrorCode = peerCode(com.Err)
+		return resp
 	})
 }
 

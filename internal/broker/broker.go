@@ -213,6 +213,8 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 		Ready:      b.control.KnowsUs,
 		NewHandoff: b.writers.NewHandoff,
 		Fault:      b.reportFault,
+		Dirs:       b.identity.Directories,
+		Assign:     b.assignDir,
 		Peer:       b.peers.optionsOf,
 		Alter:      b.peers.alterPartition,
 	})
@@ -245,7 +247,7 @@ func (b *Broker) isReady() bool {
 func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	c := b.o.Conf
 	b.logs, err = storage.Open(ctx, storage.Options{
-		FS: b.o.FS, Dirs: c.LogDirs, Flushed: b.replicas.Flushed, DirFailed: b.dirFailed, Clean: clean,
+		FS: b.o.FS, Dirs: c.LogDirs, Flushed: b.replicas.Flushed, Began: b.replicas.Began, DirFailed: b.dirFailed, Clean: clean,
 		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
 		ProducerExpiry: c.ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
 		ConfigOf: b.replicas.ConfigOf, NoCleaner: !c.CleanerEnable, Cleaner: b.replicas.Cleaner,

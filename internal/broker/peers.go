@@ -178,6 +178,8 @@ func notController(resp kmsg.Response) bool {
 		code = r.ErrorCode
 	case *kmsg.BrokerHeartbeatResponse:
 		code = r.ErrorCode
+	case *kmsg.AssignReplicasToDirsResponse:
+		code = r.ErrorCode
 	case *kmsg.UpdateRaftVoterResponse:
 		code = r.ErrorCode
 	case *wire.ReportFaultResponse:

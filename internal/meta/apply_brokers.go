@@ -58,7 +58,11 @@ func (e *Editor) leaveFormerLife(c RegisterBroker, old *Broker) {
 	e.sweep(c.ID, func(t *Topic, i int32, p part, pos int) {
 		ch := e.changeOf(t, p)
 		ch.isr &^= bit(pos)
-		ch.heal = offline
+		// A repair counts from here on; the broker reports again what is still bad.
+		ch.heal = offline | corrupt
+		if p.away(pos, c.Dirs) && len(p.set.ids) == 1 {
+			ch.harm = offline // its data did not come: it would lead with nothing
+		}
 		whole := safe || c.Intact && e.fsynced(t, c.DefaultISR)
 		if !whole || e.moved(p, pos, c.Dirs, lostDir) {
 			ch.unclean = bit(pos)
@@ -74,7 +78,12 @@ func (e *Editor) moved(p part, pos int, dirs []step.TopicID, lostDir bool) bool 
 	if p.set.dirs == nil || p.set.dirs[pos].IsZero() {
 		return lostDir
 	}
-	return !slices.Contains(dirs, p.set.dirs[pos])
+	return p.away(pos, dirs)
+}
+
+// away says that a replica is known to lie in none of its broker's directories.
+func (p part) away(pos int, dirs []step.TopicID) bool {
+	return p.set.dirs != nil && !p.set.dirs[pos].IsZero() && !slices.Contains(dirs, p.set.dirs[pos])
 }
 
 // sweep visits every partition that has a replica on a broker. f may alter it.
@@ -207,6 +216,9 @@ func (c AssignDir) apply(e *Editor) Result {
 		s.dirs[pos] = c.Dir
 		ch := e.changeOf(t, p)
 		ch.set = e.intern(s)
+		if p.away(pos, b.Dirs) {
+			ch.heal = offline // it was found in another directory
+		}
 		e.alter(t, id.Index, &ch)
 	}
 	return Result{}

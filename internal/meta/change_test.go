@@ -246,7 +246,8 @@ func TestUncleanElection(t *testing.T) {
 	c.refused(ErrElectionNotNeeded, ElectLeader{Topic: id})
 }
 
-// TestFaults is S3 and S4 for the only replica: it is not elected again by itself.
+// TestFaults is S3 and S4 for the only replica: it is not elected again before its
+// broker registers anew, which reports once more what is still bad.
 func TestFaults(t *testing.T) {
 	c := newCluster(t, 1)
 	id := c.create("t", []int32{1}, []int32{1})
@@ -256,11 +257,17 @@ func TestFaults(t *testing.T) {
 	if a, b := c.part(id, 0), c.part(id, 1); a.Leader != -1 || b.Leader != -1 || a.ELR() != nil || b.ELR() != nil {
 		t.Fatalf("%+v %+v", a, b)
 	}
+	c.state(1, Fenced)
+	c.state(1, Active)
+	if a, b := c.part(id, 0), c.part(id, 1); a.Leader != -1 || b.Leader != -1 {
+		t.Fatalf("after a silence: %+v %+v", a, b)
+	}
 	c.register(1)
 	c.state(1, Active)
-	if a, b := c.part(id, 0), c.part(id, 1); a.Leader != 1 || b.Leader != -1 {
+	if a, b := c.part(id, 0), c.part(id, 1); a.Leader != 1 || b.Leader != 1 {
 		t.Fatalf("after a restart: %+v %+v", a, b)
 	}
+	c.must(ReportFault{Broker: 1, BrokerEpoch: c.epoch(1), Partitions: at(1), Corrupt: true})
 	c.must(ElectLeader{Topic: id, Partition: 1, Unclean: true})
 	if b := c.part(id, 1); b.Leader != 1 {
 		t.Fatalf("by an operator: %+v", b)
@@ -275,5 +282,26 @@ func TestFaults(t *testing.T) {
 	c.must(r)
 	if p := c.part(id, 0); p.ELR() != nil || p.LastKnownELR() == nil {
 		t.Fatalf("another disk: %+v", p)
+	}
+	c.state(1, Active)
+	if p, q := c.part(id, 0), c.part(id, 1); p.Leader != -1 || q.Leader != 1 {
+		t.Fatalf("led with nothing: %+v; nobody knows where the other was: %+v", p, q)
+	}
+	// It was carried over into another directory.
+	c.must(AssignDir{Broker: 1, BrokerEpoch: c.epoch(1), Dir: tid(1, 8, 8), Partitions: at(0)})
+	if p := c.part(id, 0); p.Leader != 1 || p.Dirs[0] != tid(1, 8, 8) {
+		t.Fatalf("found elsewhere: %+v", p)
+	}
+	// What failed is not healed by a report of where it lies that comes late.
+	c.must(ReportFault{Broker: 1, BrokerEpoch: c.epoch(1), Partitions: at(0)})
+	c.must(AssignDir{Broker: 1, BrokerEpoch: c.epoch(1), Dir: tid(1, 8, 8), Partitions: at(0)})
+	if p := c.part(id, 0); p.Leader != -1 {
+		t.Fatalf("a late report: %+v", p)
+	}
+	// The first disk is back.
+	c.register(1)
+	c.state(1, Active)
+	if p := c.part(id, 0); p.Leader != -1 {
+		t.Fatalf("the disk with the data is away: %+v", p)
 	}
 }

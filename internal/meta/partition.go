@@ -107,8 +107,8 @@ type part struct {
 const (
 	leaderBits = 0x1f
 	recovering = 1 << 5 // elected uncleanly; the leader has not reported itself recovered (E6)
-	corrupt    = 1 << 6 // the only replica is corrupt: never elected by itself (S4)
-	offline    = 1 << 7 // the only replica's directory failed: not elected before it registers anew
+	corrupt    = 1 << 6 // the only replica is corrupt: not elected before it registers anew (S4)
+	offline    = 1 << 7 // the only replica's directory failed or is not there: not elected before it is found
 )
 
 func (p part) leaderPos() int { return int(p.state&leaderBits) - 1 }

@@ -26,7 +26,8 @@
 //	    waiter is woken exactly once, or taken back by Unwait.
 //	M4  the view has the high watermark before anybody hears of it, and a waiter
 //	    is queued under the lock that raises it: no wake is lost.
-//	M5  data that the metadata does not know is renamed, never deleted (D11).
+//	M5  data that the metadata does not know is renamed, never deleted (D11), and
+//	    the only replica in a directory that did not come back is not begun anew.
 //	M6  one goroutine at a time changes a partition's role; the epoch is durable
 //	    in its log before anything is served under it.
 //	M7  a lane writes to a log only between begin and end, and a role changes
@@ -40,10 +41,10 @@
 // An append takes no partition lock around the write: the log refuses a fenced
 // epoch. A broken data-safety rule fences that one partition (D10).
 //
-// Goroutines: the watcher, keepInSync, and one per lane, all joined by Run.
+// Goroutines: the watcher, keepInSync, keepPlaces, and one per lane, all joined by Run.
 // Everything else runs on the goroutine of a connection, of a directory's flusher
 // or of a deadline. Locks, memory only: Partition.mu, Session.mu, lane.mu,
-// lanes.mu, insync.mu, hosted.mu, table.mu, configs.mu; no two at a time.
+// lanes.mu, insync.mu, places.mu, lost.mu, hosted.mu, table.mu, configs.mu; no two at a time.
 //
 // Tests: over storage on the crashable memory file system, with images built by
 // meta.Apply; timeouts and deletion in synctest bubbles. Replication is tested

@@ -12,14 +12,14 @@ import (
 )
 
 // lost is the partitions whose logs cannot be served until a restart: bad below
-// what was acknowledged (S4), or of a newer release. Those of failed directories
-// are not in it. It holds at most one entry per partition of this broker.
+// what was acknowledged (S4), of a newer release, or in a directory that did not
+// come back. Those of failed directories are not in it. It holds at most one entry per partition of this broker.
 type lost struct {
 	mu   sync.Mutex
 	byID map[step.PartitionID]Lost
 }
 
-// Lost is a partition that this broker cannot serve, though its directory works.
+// Lost is a partition that this broker cannot serve, though its directories work.
 type Lost struct {
 	ID    step.PartitionID
 	Topic string
@@ -33,16 +33,7 @@ func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
 	if !corrupt && !errors.Is(err, storage.ErrNewer) {
 		return false
 	}
-	m.lost.mu.Lock()
-	_, known := m.lost.byID[id]
-	if !known {
-		if m.lost.byID == nil {
-			m.lost.byID = map[step.PartitionID]Lost{}
-		}
-		m.lost.byID[id] = Lost{id, topic, err}
-	}
-	m.lost.mu.Unlock()
-	if !known {
+	if m.lost.put(Lost{id, topic, err}) {
 		text := "partition is offline: its log is left as it is"
 		if corrupt {
 			text = "partition is corrupt below what was acknowledged: nothing is cut, it needs another replica or an operator"
@@ -50,6 +41,20 @@ func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
 		m.log.Error(text, "topic", topic, "partition", id.Index, "err", err)
 		m.report(Fault{Corrupt: corrupt, Partitions: []step.PartitionID{id}})
 	}
+	return true
+}
+
+// put notes a partition; false when it is known already.
+func (s *lost) put(l Lost) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.byID[l.ID]; known {
+		return false
+	}
+	if s.byID == nil {
+		s.byID = map[step.PartitionID]Lost{}
+	}
+	s.byID[l.ID] = l
 	return true
 }
 

@@ -33,7 +33,11 @@ type Options struct {
 	Alter func(ctx context.Context, req *kmsg.AlterPartitionRequest) (*kmsg.AlterPartitionResponse, error)
 	// Fault tells the controller of replicas whose directory failed or whose data
 	// is bad, so that they leave ISR and ELR. It must not block. May be nil.
-	Fault  func(Fault)
+	Fault func(Fault)
+	// Dirs are the ids of the log directories, by path. Assign tells the controller
+	// which replicas lie in one; it may wait until ctx ends. nil: nobody is told.
+	Dirs   map[string]step.TopicID
+	Assign func(ctx context.Context, dir step.TopicID, ids []step.PartitionID) error
 	Logger *slog.Logger
 }
 
@@ -53,6 +57,8 @@ type Manager struct {
 	peer     func(broker int32) (wire.PeerOptions, error)
 	alter    func(context.Context, *kmsg.AlterPartitionRequest) (*kmsg.AlterPartitionResponse, error)
 	fault    func(Fault)
+	dirs     map[string]step.TopicID
+	assign   func(context.Context, step.TopicID, []step.PartitionID) error
 	log      *slog.Logger
 	began    time.Time
 
@@ -66,6 +72,7 @@ type Manager struct {
 	lost    lost
 	lanes   lanes
 	insync  insync
+	places  places
 	parked  atomic.Int64 // fetches that wait now
 }
 
@@ -76,17 +83,18 @@ func New(o Options) *Manager {
 	}
 	m := &Manager{
 		self: o.Self, catalog: o.Catalog, conf: o.Conf, isReady: o.Ready,
-		peer: o.Peer, alter: o.Alter, fault: o.Fault, log: o.Logger,
+		peer: o.Peer, alter: o.Alter, fault: o.Fault, dirs: o.Dirs, assign: o.Assign, log: o.Logger,
 		began: time.Now(), started: make(chan struct{}),
 	}
 	m.handoffs.New = func() any { return o.NewHandoff() }
 	m.topics.init()
 	m.insync.wake = make(chan struct{}, 1)
+	m.places.wake = make(chan struct{}, 1)
 	return m
 }
 
 // Attach gives the manager its logs. The store was opened with m.Flushed and
-// m.DirFailed as its callbacks, so it could not be there earlier.
+// m.DirFailed (and m.Began) as its callbacks, so it could not be there earlier.
 func (m *Manager) Attach(s *storage.Store) { m.store = s }
 
 // Started is closed when the manager acts on the metadata: requests for
@@ -100,13 +108,16 @@ func (m *Manager) now() step.Instant { return step.Instant(time.Since(m.began)) 
 func (m *Manager) nowMs() int64 { return time.Now().UnixMilli() }
 
 // Run reconciles the partitions with the metadata until ctx ends. It is the one
-// watcher goroutine of the broker; it joins the lanes and the keeper of the
-// in-sync sets.
+// watcher goroutine of the broker; it joins the lanes, the keeper of the in-sync
+// sets and that of the places.
 func (m *Manager) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	m.lanes.open(ctx)
 	all.Go(func() { m.keepInSync(ctx) })
+	if m.assign != nil {
+		all.Go(func() { m.keepPlaces(ctx) })
+	}
 	defer func() {
 		cancel()
 		m.lanes.close()

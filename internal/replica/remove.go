@@ -37,6 +37,12 @@ func (m *Manager) adopt(im *meta.Image) {
 		h.mu.Lock()
 		h.onDisk[f.ID.Index] = f.Dir // opened when somebody asks, or retention has work there
 		h.mu.Unlock()
+		if rec, ok := t.Partition(f.ID.Index); ok && m.assign != nil {
+			m.placeFound(&rec, f.ID, f.Dir)
+		}
+	}
+	if m.assign != nil {
+		m.missAway(im)
 	}
 	m.loseUnopened(im)
 }

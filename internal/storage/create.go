@@ -33,6 +33,9 @@ func (l *Log) createSegment(s *segment) error {
 		return l.dir.broken(fmt.Errorf("create %s: %w", s.path(logSuffix), err))
 	}
 	defer h.release()
+	if began := l.store.options.Began; began != nil && dirty.parent {
+		began(l)
+	}
 	l.noteDirty(s, h)
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()

@@ -28,7 +28,10 @@ type Options struct {
 	DirFailed func(dir string, err error)
 	// Clean is what the broker's marker says of the last stop. The checkpoint
 	// decides by itself what is to be scanned; a contradiction is logged.
-	Clean               bool
+	Clean bool
+	// Began is called when a log makes its first file. It must not block: the log
+	// is being written. May be nil.
+	Began               func(*Log)
 	MaxOpenFiles        int
 	RetentionInterval   time.Duration // log.retention.check.interval.ms
 	CheckpointInterval  time.Duration
