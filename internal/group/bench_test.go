@@ -1,0 +1,63 @@
+package group
+
+import (
+	"testing"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/step"
+)
+
+// BenchmarkRebalance is a group of a thousand: from the last join of a rebalance
+// to the last assignment, without the log.
+func BenchmarkRebalance(b *testing.B) {
+	bed := newBed(&testing.T{})
+	bed.unchecked = true
+	clients, tokens := make([]*client, 1000), make([]step.Token, 1000)
+	for i := range clients {
+		clients[i] = bed.client("t")
+		tokens[i] = clients[i].join()
+	}
+	bed.advance(6 * time.Second)
+	bed.finish(clients, tokens)
+	for b.Loop() {
+		b.StopTimer()
+		clear(bed.answers)
+		for i, c := range clients {
+			if c.leader {
+				clients[0], clients[i] = clients[i], clients[0]
+			}
+		}
+		for i, c := range clients[:999] {
+			tokens[i] = c.join() // the leader's starts it
+		}
+		b.StartTimer()
+		tokens[999] = clients[999].join()
+		assign := map[string]string{}
+		for i, c := range clients {
+			c.joined(tokens[i])
+			assign[c.id] = "of " + c.id
+		}
+		for i, c := range clients {
+			if c.leader {
+				tokens[i] = c.sync(assign)
+			} else {
+				tokens[i] = c.sync(nil)
+			}
+		}
+	}
+}
+
+// BenchmarkCommit is one member's commit of one partition, replayed.
+func BenchmarkCommit(b *testing.B) {
+	bed := newBed(&testing.T{})
+	bed.unchecked = true
+	c := bed.client("t")
+	bed.form(c)
+	b.ReportAllocs()
+	for at := int64(0); b.Loop(); at++ {
+		bed.log = bed.log[:2]
+		if code := c.commit("t", 0, at); code != 0 {
+			b.Fatal(code)
+		}
+	}
+}
