@@ -32,7 +32,7 @@ type Record struct {
 	BrokerEpochs   []int64 // by replica; nil: not known yet, so no follower is accepted
 	MinISR         int
 	Recovering     bool // elected uncleanly and not yet RECOVERED: ISR stays {leader}
-	Unclean        bool // an unclean election happened since the last truncation
+	Unclean        bool // we have not been in sync since an unclean election: R9 does not hold
 }
 
 // Log is where the local log stands when a role begins.

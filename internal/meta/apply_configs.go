@@ -49,11 +49,15 @@ func (e *Editor) followConfig(c AlterConfig) {
 		if t, _ = e.topic(id); e.rescues(t) {
 			e.electLeaderless(t)
 		}
-	case c.Resource == Resource{BrokerResource, ""} && c.MinISR != 0:
+	case c.Resource == Resource{BrokerResource, ""} && (c.MinISR != 0 || c.Set[uncleanKey] != nil):
 		for name := range e.byName.from("") {
 			id, _ := e.names.get(name)
-			if t, _ := e.topic(id); e.config(Resource{TopicResource, name})[minISRKey] == "" {
+			t, _ := e.topic(id)
+			if e.config(Resource{TopicResource, name})[minISRKey] == "" {
 				e.setMinISR(t, c.MinISR)
+			}
+			if t, _ = e.topic(id); e.rescues(t) {
+				e.electLeaderless(t)
 			}
 		}
 	}
@@ -80,9 +84,14 @@ func (e *Editor) setMinISR(t *Topic, setting int8) {
 	}
 }
 
-// rescues says whether a topic opts in to unclean elections.
+// rescues says whether a topic opts in to unclean elections, by its own setting
+// or else by the one that an operator gave to all topics.
 func (e *Editor) rescues(t *Topic) bool {
-	return e.config(Resource{TopicResource, t.Name})[uncleanKey] == "true"
+	own, ok := e.config(Resource{TopicResource, t.Name})[uncleanKey]
+	if !ok {
+		own = e.config(Resource{BrokerResource, ""})[uncleanKey]
+	}
+	return own == "true"
 }
 
 // fsynced says whether what a topic acknowledged was synced first.

@@ -40,19 +40,15 @@ func (c *change) result() (next part, moved, unclean bool) {
 	next.state = next.state&^c.heal | c.harm
 	w := wake{
 		isr: c.old.set.moved(c.old.isr, c.set), elr: c.old.set.moved(c.old.elr, c.set),
-		last: c.old.set.moved(c.old.last, c.set), unclean: c.unclean,
+		last: c.old.set.moved(c.old.lastKnown(), c.set), unclean: c.unclean,
+		doubted: c.old.set.moved(c.old.doubted(), c.set),
 	}
 	unclean = c.settle(&next, &w, c.old.leader())
 	if next.set.complete(next.isr) { // an election from the ELR was what it still needed
 		w.isr, w.elr = next.isr, next.elr
 		unclean = c.settle(&next, &w, next.leader()) || unclean
 	}
-	next.last = 0
-	if next.isr|next.elr == 0 {
-		if next.last = w.isr | w.elr; next.last == 0 {
-			next.last = w.last
-		}
-	}
+	next.last = w.remembered(next, unclean)
 
 	dropped := false
 	for _, id := range c.old.set.ids {
@@ -70,14 +66,28 @@ func (c *change) result() (next part, moved, unclean bool) {
 }
 
 // wake is what was before a change, over the set that is.
-type wake struct{ isr, elr, last, unclean mask }
+type wake struct{ isr, elr, last, unclean, doubted mask }
+
+// remembered is what part.last says from now on. An unclean election puts all
+// others in doubt; who is in sync again has the leader's log.
+func (w *wake) remembered(next part, unclean bool) mask {
+	switch {
+	case next.isr|next.elr == 0 && w.isr|w.elr != 0:
+		return w.isr | w.elr
+	case next.isr|next.elr == 0:
+		return w.last
+	case unclean:
+		return next.set.all() &^ next.isr
+	}
+	return w.doubted &^ next.isr
+}
 
 // settle completes a reassignment that can be, computes the ELR and elects.
 func (c *change) settle(p *part, w *wake, leader int32) (unclean bool) {
 	if s := p.set; s.complete(p.isr) {
 		done := c.intern(replicaSet{ids: s.pick(s.target()), dirs: s.pickDirs(s.target())})
 		p.isr = s.moved(p.isr, done)
-		*w = wake{s.moved(w.isr, done), s.moved(w.elr, done), s.moved(w.last, done), s.moved(w.unclean, done)}
+		*w = wake{s.moved(w.isr, done), s.moved(w.elr, done), s.moved(w.last, done), s.moved(w.unclean, done), s.moved(w.doubted, done)}
 		p.set, p.minISR = done, effectiveMinISR(c.setting, len(done.ids))
 	}
 
@@ -161,6 +171,7 @@ func (c *change) check(p part) {
 	invariant.Check(p.elr == 0 || p.isr.count() < int(p.minISR), "R10: elr %b beside a full isr %b", p.elr, p.isr)
 	pos := p.leaderPos()
 	invariant.Check(pos < 0 || p.isr.has(pos) && c.active(p.set.ids[pos]), "R12: leader at %d is not in isr %b or not active", pos, p.isr)
+	invariant.Check(p.last&^all == 0 && p.last&(p.isr|p.elr) == 0, "E3: isr %b or elr %b is in doubt: %b", p.isr, p.elr, p.last)
 	invariant.Check(p.leaderEpoch >= c.old.leaderEpoch && p.partitionEpoch >= c.old.partitionEpoch, "R13: epochs fell")
 }
 

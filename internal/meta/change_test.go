@@ -32,6 +32,8 @@ func drawPart(t *rapid.T) (part, map[int32]bool) {
 	}
 	if p.isr|p.elr == 0 {
 		p.last = mask(rapid.IntRange(0, 1<<n-1).Draw(t, "last"))
+	} else {
+		p.last = mask(rapid.IntRange(0, 1<<n-1).Draw(t, "doubted")) &^ (p.isr | p.elr)
 	}
 	for i := range n {
 		if p.isr.has(i) && active[int32(i+1)] && rapid.Bool().Draw(t, "leads") {
@@ -98,6 +100,15 @@ func TestChangeProperties(t *testing.T) {
 			if !may.has(pos) {
 				t.Fatalf("E2: %d leads without having been in sync or eligible, unaudited", next.leader())
 			}
+		}
+		// E3: an unclean election leaves all others in doubt, until they are in
+		// sync or nobody is left who could have doubted them.
+		want := next.set.moved2(old.set, old.doubted()) &^ next.isr
+		if unclean {
+			want = next.set.all() &^ next.isr
+		}
+		if next.isr|next.elr != 0 && next.doubted() != want {
+			t.Fatalf("E3: unclean %v leaves %b in doubt, want %b: %+v to %+v", unclean, next.doubted(), want, old, next)
 		}
 		// E2: a partition with somebody active in sync has a leader.
 		for i, id := range next.set.ids {
@@ -225,7 +236,7 @@ func TestUncleanElection(t *testing.T) {
 	next, changes, _ := Apply(c.im, c.at, []Command{AlterConfig{Resource: Resource{TopicResource, "t"}, Set: map[string]*string{uncleanKey: &yes}}})
 	c.im = next
 	p := c.part(id, 0)
-	if p.Leader != 2 || !p.Recovering || len(changes.Unclean) != 1 {
+	if p.Leader != 2 || !p.Recovering || len(changes.Unclean) != 1 || !p.Doubted(1) || p.Doubted(2) || p.LastKnownELR() != nil {
 		t.Fatalf("%+v %+v", p, changes)
 	}
 	c.state(1, Active)
@@ -236,7 +247,7 @@ func TestUncleanElection(t *testing.T) {
 	c.refused(ErrInvalidISR, a) // E6
 	a.Recovered = true
 	c.must(a)
-	if p = c.part(id, 0); p.Recovering || p.ISRSize() != 2 {
+	if p = c.part(id, 0); p.Recovering || p.ISRSize() != 2 || p.Doubted(1) {
 		t.Fatalf("recovered: %+v", p)
 	}
 	c.must(ElectLeader{Topic: id})
@@ -244,6 +255,24 @@ func TestUncleanElection(t *testing.T) {
 		t.Fatalf("preferred: %+v", p)
 	}
 	c.refused(ErrElectionNotNeeded, ElectLeader{Topic: id})
+}
+
+// TestUncleanByDefault: an operator opts all topics in, but for those that say no.
+func TestUncleanByDefault(t *testing.T) {
+	c := newCluster(t, 1, 2)
+	yes, no := "true", "false"
+	all, own := c.create("all", []int32{1, 2}), c.create("own", []int32{1, 2})
+	c.must(AlterConfig{Resource: Resource{TopicResource, "own"}, Set: map[string]*string{uncleanKey: &no}})
+	c.state(2, Fenced)
+	c.state(1, Fenced)
+	c.state(2, Active)
+	if p := c.part(all, 0); p.Leader != -1 {
+		t.Fatalf("%+v", p)
+	}
+	c.must(AlterConfig{Resource: Resource{BrokerResource, ""}, Set: map[string]*string{uncleanKey: &yes}})
+	if p, q := c.part(all, 0), c.part(own, 0); p.Leader != 2 || !p.Doubted(1) || q.Leader != -1 {
+		t.Fatalf("%+v %+v", p, q)
+	}
 }
 
 // TestFaults is S3 and S4 for the only replica: it is not elected again before its

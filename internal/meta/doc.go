@@ -24,7 +24,8 @@
 //	M4  leader, ISR and ELR of a partition move in change.result only (E1-E7).
 //	    It asserts R10 (ELR empty beside a full ISR, the two disjoint, both
 //	    among the replicas), R12 (the leader is in sync and active when elected)
-//	    and R13 (epochs never fall).
+//	    and R13 (epochs never fall). After an unclean election it remembers who
+//	    has not been in sync since: they may cut below their high watermarks.
 //	M5  a broker that registers anew is out of every ISR, and out of the ELR
 //	    where its tail may be gone, in the entry of its registration (S1, S2).
 //	M6  the name index, the folded names, the ordered names and the topics hold

@@ -94,6 +94,9 @@ func (s *replicaSet) key() string {
 // part is one partition as the image keeps it: 24 bytes, two million of them
 // without a pointer but the shared set.
 //
+//	last:  while isr and elr are empty, who was in them last; else, who has not been
+//	       in sync since an unclean election, so has what its new leader lacks
+//
 //	state: bits 0-4 position of the leader + 1 (0: none) · 5 recovering · 6 corrupt · 7 offline
 type part struct {
 	set            *replicaSet
@@ -133,15 +136,26 @@ type Partition struct {
 	PartitionEpoch int32
 	MinISR         int8 // effective min.insync.replicas: min(setting, replication factor)
 	Recovering     bool // after an unclean election, until the leader says it has recovered
-	isr, elr, last mask
+
+	isr, elr, last, doubted mask
 }
+
+// lastKnown and doubted are the two meanings of last.
+func (p part) lastKnown() mask {
+	if p.isr|p.elr != 0 {
+		return 0
+	}
+	return p.last
+}
+
+func (p part) doubted() mask { return p.last &^ p.lastKnown() }
 
 func (p part) public() Partition {
 	return Partition{
 		Replicas: p.set.ids, Adding: p.set.addingIDs, Removing: p.set.removingIDs, Dirs: p.set.dirs,
 		Leader: p.leader(), LeaderEpoch: p.leaderEpoch, PartitionEpoch: p.partitionEpoch,
 		MinISR: p.minISR, Recovering: p.state&recovering != 0,
-		isr: p.isr, elr: p.elr, last: p.last,
+		isr: p.isr, elr: p.elr, last: p.lastKnown(), doubted: p.doubted(),
 	}
 }
 
@@ -155,6 +169,12 @@ func (p *Partition) LastKnownELR() []int32 { return p.pick(p.last) }
 func (p *Partition) ISRSize() int             { return p.isr.count() }
 func (p *Partition) InISR(id int32) bool      { return p.isr.has(slices.Index(p.Replicas, id)) }
 func (p *Partition) HasReplica(id int32) bool { return slices.Contains(p.Replicas, id) }
+
+// Doubted says whether a replica has not been in sync since an unclean election:
+// what it took for committed may have to go.
+func (p *Partition) Doubted(id int32) bool {
+	return p.doubted.has(slices.Index(p.Replicas, id))
+}
 
 // ISRMask has bit i set when Replicas[i] is in sync.
 func (p *Partition) ISRMask() uint16 { return uint16(p.isr) }

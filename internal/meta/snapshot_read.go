@@ -252,7 +252,7 @@ func (s *snapshotReader) readParts(d *decoder) error {
 		p.leaderEpoch, p.partitionEpoch = int32(leaderEpoch), int32(partitionEpoch)
 		p.isr, p.elr, p.last = mask(isr), mask(elr), mask(last)
 		if (leaderEpoch|partitionEpoch)>>31 != 0 || (isr|elr|last)&^uint64(p.set.all()) != 0 ||
-			p.isr&p.elr != 0 || p.minISR < 1 || int(p.minISR) > len(p.set.ids) || p.elr != 0 && p.isr.count() >= int(p.minISR) ||
+			p.isr&p.elr != 0 || p.last&(p.isr|p.elr) != 0 || p.minISR < 1 || int(p.minISR) > len(p.set.ids) || p.elr != 0 && p.isr.count() >= int(p.minISR) ||
 			p.leaderPos() >= len(p.set.ids) || p.leaderPos() >= 0 && !p.isr.has(p.leaderPos()) {
 			return fmt.Errorf("%w: a partition of %q is impossible", ErrSnapshot, t.Name)
 		}

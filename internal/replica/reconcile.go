@@ -38,6 +38,7 @@ func (m *Manager) wanted(im *meta.Image, id step.PartitionID, c *conf.Topic) wan
 	w.rec = isr.Record{
 		LeaderEpoch: rec.LeaderEpoch, PartitionEpoch: rec.PartitionEpoch,
 		Replicas: rec.Replicas, ISR: isr.Mask(rec.ISRMask()), MinISR: int(rec.MinISR), Recovering: rec.Recovering,
+		Unclean: rec.Doubted(m.self),
 	}
 	m.brokers(im, &w.rec)
 	return w

@@ -160,6 +160,46 @@ func TestDivergentTails(t *testing.T) {
 	})
 }
 
+// TestCutBelowTheWatermark: an operator gives the lead to a replica that lacks
+// what the others have acknowledged. They take its log over, although they must
+// cut below their own high watermarks.
+func TestCutBelowTheWatermark(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		b.Nodes[1].ack(topic, 0, "kept")
+		b.same(topic, 0, 1, 2, 3)
+		b.Net.Isolate("b3", "b1", "b2")
+		b.Nodes[3].Fence()
+		for k := range 4 {
+			b.Nodes[1].ack(topic, 0, fmt.Sprint("lost ", k))
+		}
+		b.eventually(5*time.Second, "2 knows the watermark", func() bool {
+			return b.Nodes[2].Partition(topic, 0).Log().View().HighWatermark == 5
+		})
+		b.Nodes[1].Fence()
+		b.Nodes[2].Fence()
+		b.Net.Heal()
+		b.Nodes[3].Unfence()
+		if rec := b.Record(topic, 0); rec.Leader != -1 {
+			t.Fatalf("3 leads and nobody asked for it: %+v", rec)
+		}
+		b.Must(meta.ElectLeader{Topic: topic.ID, Unclean: true})
+		time.Sleep(50 * time.Millisecond)
+		if err := b.Nodes[3].Send(topic, 0, replica.AcksLeader, "after").Wait(time.Second); err != nil {
+			t.Fatal(err)
+		}
+		b.Nodes[1].Unfence()
+		b.Nodes[2].Unfence()
+		b.eventually(10*time.Second, "all are in sync", func() bool { return b.isr(topic, 0) == "[1 2 3]" })
+		b.Nodes[3].ack(topic, 0, "at last")
+		b.same(topic, 0, 1, 2, 3)
+		all := string(b.Nodes[1].Bytes(topic, 0))
+		if !strings.Contains(all, "kept") || !strings.Contains(all, "after") || strings.Contains(all, "lost 3") {
+			t.Errorf("%q", all)
+		}
+	})
+}
+
 // TestSlowFollowerLeaves: no session ends, but one follower gets nothing for
 // longer than the lag time; it comes back when the network does.
 func TestSlowFollowerLeaves(t *testing.T) {
