@@ -7,6 +7,7 @@ import (
 	"github.com/brokerd/brokerd/internal/catalog"
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/coord"
 	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/wire"
 )
@@ -17,6 +18,7 @@ type Deps struct {
 	Controller *controller.Controller
 	Conf       *conf.Broker
 	Replicas   *replica.Manager
+	Groups     *coord.Runtime  // nil: groups are coordinated elsewhere
 	Auth       auth.Authorizer // nil: AllowAll
 	Log        *slog.Logger    // nil: slog.Default
 	// Remote takes requests for the controller to it, when it is another node.
@@ -62,12 +64,22 @@ func Table(d Deps) []Endpoint {
 	life, voters := newLife(d), votersAPI{d}
 	meta := newMetadata(d, onController(d, firstFlexible(createTopicsKey, 7), topics.create))
 	fetch := newFetch(d)
+	groups := &groupsAPI{d: d, create: newAutocreate(onController(d, firstFlexible(createTopicsKey, 7), topics.create))}
 
 	table := []Endpoint{
 		{Key: 0, Min: 0, Max: 13, ReadsOn: true, Light: true, Gathers: true, Serve: produceAPI{d}.serve},
 		{Key: 1, Min: 0, Max: 18, ReadsOn: true, Serve: fetch.serve, Closed: fetch.follows.end},
 		{Key: 2, Min: 0, Max: 11, Serve: offsetsAPI{d}.list},
 		{Key: 3, Min: 0, Max: 13, Serve: meta.serve, Closed: meta.closed},
+		{Key: 8, Min: 0, Max: 10, ReadsOn: true, Serve: groups.commit},
+		{Key: 9, Min: 0, Max: 10, ReadsOn: true, Serve: groups.fetch},
+		{Key: 10, Min: 0, Max: 6, Serve: groups.find, Closed: groups.create.forget},
+		{Key: 11, Min: 0, Max: 9, ReadsOn: true, Serve: groups.join},
+		{Key: 12, Min: 0, Max: 4, ReadsOn: true, Serve: groups.heartbeat},
+		{Key: 13, Min: 0, Max: 5, ReadsOn: true, Serve: groups.leave},
+		{Key: 14, Min: 0, Max: 5, ReadsOn: true, Serve: groups.sync},
+		{Key: 15, Min: 0, Max: 6, Serve: groups.describe},
+		{Key: 16, Min: 0, Max: 5, Serve: groups.list},
 		{Key: apiVersionsKey, Min: 0, Max: 5}, // made of this table, below
 		{Key: createTopicsKey, Min: 0, Max: 7, Where: Controller, Serve: topics.create},
 		{Key: 20, Min: 0, Max: 6, Where: Controller, Serve: topics.delete},
@@ -78,8 +90,10 @@ func Table(d Deps) []Endpoint {
 		{Key: 33, Min: 0, Max: 2, Where: Controller, Serve: configs.alter},
 		{Key: 35, Min: 0, Max: 5, Serve: cluster.logDirs},
 		{Key: 37, Min: 0, Max: 3, Where: Controller, Serve: topics.grow},
+		{Key: 42, Min: 0, Max: 2, Serve: groups.delete},
 		{Key: 44, Min: 0, Max: 1, Where: Controller, Serve: configs.incremental},
 		{Key: 46, Min: 0, Max: 0, Serve: cluster.reassignments},
+		{Key: 47, Min: 0, Max: 0, Serve: groups.deleteOffsets},
 		{Key: 55, Min: 0, Max: 2, Where: Controller, Serve: cluster.quorum},
 		{Key: 56, Min: 3, Max: 3, Hidden: true, Where: Peer, Serve: alterAPI{d}.serve},
 		{Key: envelopeKey, Min: 0, Max: 0, Hidden: true, ReadsOn: true, Where: Peer}, // opened by the dispatcher

@@ -72,6 +72,9 @@ func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic) creation {
 	if err == nil {
 		cmd.Config, err = topicConfig(rt)
 	}
+	if err == nil && rt.Topic == offsetsTopic {
+		v.offsetsConfig(cmd.Config)
+	}
 	if err == nil {
 		cmd.MinISR, err = v.checkSettings(cmd.Config, conf.Dynamic{Cluster: v.im.Config(clusterDefault)})
 	}
@@ -147,6 +150,9 @@ func (v view) assignments(rt *kmsg.CreateTopicsRequestTopic) ([][]int32, error) 
 		return v.manual(rt.ReplicaAssignment)
 	}
 	n, rf := rt.NumPartitions, rt.ReplicationFactor
+	if rt.Topic == offsetsTopic && rf == -1 {
+		return v.offsetsAssignments(n)
+	}
 	if n == -1 {
 		n = v.d.Conf.NumPartitions
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/brokerd/brokerd/internal/catalog"
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/coord"
 	"github.com/brokerd/brokerd/internal/obs"
 	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/server"
@@ -50,6 +51,7 @@ type Broker struct {
 	catalog  *catalog.Store
 	control  *controller.Controller
 	replicas *replica.Manager
+	groups   *coord.Runtime
 	logs     *storage.Store
 	writers  *wire.Writers
 	server   *server.Server
@@ -135,6 +137,8 @@ func (b *Broker) start(ctx context.Context) (err error) {
 	b.registerMetrics()
 	if b.o.Conf.HasRole("broker") {
 		b.run(running, "replicas", b.replicas.Run)
+		b.run(running, "groups", b.groups.Run)
+		b.run(running, "coordinators", b.followGroups)
 		r := b.registration(mark, clean)
 		r.DiskError = diskError
 		b.control.Register(r)
@@ -218,6 +222,9 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 		Peer:       b.peers.optionsOf,
 		Alter:      b.peers.alterPartition,
 	})
+	if b.o.Conf.HasRole("broker") {
+		b.groups = b.newGroups()
+	}
 	b.door.now.Store(api.New(b.deps()))
 	b.face.opened(b.control)
 	b.run(running, "controller", b.control.Run)
@@ -230,7 +237,7 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 // deps is what the API reaches for once everything is there.
 func (b *Broker) deps() api.Deps {
 	return api.Deps{
-		Catalog: b.catalog, Controller: b.control, Conf: b.o.Conf, Replicas: b.replicas, Log: b.o.Log,
+		Catalog: b.catalog, Controller: b.control, Conf: b.o.Conf, Replicas: b.replicas, Groups: b.groups, Log: b.o.Log,
 		Node: b.face.describe, Ready: b.isReady, Remote: remote{b},
 	}
 }

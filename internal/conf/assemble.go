@@ -69,6 +69,7 @@ func (l *loader) assemble() {
 	l.requests()
 	l.timings()
 	l.storage()
+	l.groups()
 	l.derive()
 	l.contradictions()
 }

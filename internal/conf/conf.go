@@ -80,6 +80,7 @@ type Broker struct {
 	ProducerExpiry                    time.Duration
 	RecoveryThreads                   int
 	CleanerEnable                     bool
+	Groups                            Groups
 	HeartbeatInterval, SessionTimeout time.Duration
 	RegistrationTimeout               time.Duration
 	ElectionTimeout                   time.Duration // raft's election timeout

@@ -1,0 +1,207 @@
+package api
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/brokerd/brokerd/internal/auth"
+	"github.com/brokerd/brokerd/internal/coord"
+	"github.com/brokerd/brokerd/internal/group"
+	"github.com/brokerd/brokerd/internal/wire"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// The classic group protocol: JoinGroup 11, Heartbeat 12, LeaveGroup 13,
+// SyncGroup 14, and what operators ask: DescribeGroups 15, ListGroups 16,
+// DeleteGroups 42.
+
+func (a *groupsAPI) join(c *wire.Call) wire.Outcome {
+	req := kmsg.NewPtrJoinGroupRequest()
+	if !own(c, req) {
+		return malformed()
+	}
+	v := look(a.d, c)
+	failed := func(err error) kmsg.Response {
+		r := kmsg.NewPtrJoinGroupResponse()
+		r.ErrorCode, r.MemberID, r.Generation = groupCode(err), req.MemberID, -1
+		if req.Version < 7 {
+			r.Protocol = kmsg.StringPtr("")
+		}
+		return r
+	}
+	if err := v.allowedGroup(auth.Read, req.Group); err != nil {
+		return wire.Respond(c, failed(err))
+	}
+	from := group.Client{ID: strings.Clone(c.ClientID), Host: "/" + host(c.Client.Remote)}
+	return a.send(&v, c, req.Group, group.JoinGroup{Client: from, Req: req}, func(h heard) kmsg.Response {
+		if h.err != nil {
+			return failed(h.err)
+		}
+		return h.body.(*kmsg.JoinGroupResponse)
+	})
+}
+
+func (a *groupsAPI) sync(c *wire.Call) wire.Outcome {
+	req := kmsg.NewPtrSyncGroupRequest()
+	if !own(c, req) {
+		return malformed()
+	}
+	v := look(a.d, c)
+	failed := func(err error) kmsg.Response {
+		r := kmsg.NewPtrSyncGroupResponse()
+		r.ErrorCode, r.MemberAssignment = groupCode(err), []byte{}
+		return r
+	}
+	if err := v.allowedGroup(auth.Read, req.Group); err != nil {
+		return wire.Respond(c, failed(err))
+	}
+	return a.send(&v, c, req.Group, group.SyncGroup{Req: req}, func(h heard) kmsg.Response {
+		if h.err != nil {
+			return failed(h.err)
+		}
+		return h.body.(*kmsg.SyncGroupResponse)
+	})
+}
+
+func (a *groupsAPI) heartbeat(c *wire.Call) wire.Outcome {
+	req := kmsg.NewPtrHeartbeatRequest()
+	if !own(c, req) {
+		return malformed()
+	}
+	v := look(a.d, c)
+	failed := func(err error) kmsg.Response {
+		r := kmsg.NewPtrHeartbeatResponse()
+		r.ErrorCode = groupCode(err)
+		return r
+	}
+	if err := v.allowedGroup(auth.Read, req.Group); err != nil {
+		return wire.Respond(c, failed(err))
+	}
+	return a.send(&v, c, req.Group, group.Heartbeat{Req: req}, func(h heard) kmsg.Response {
+		if h.err != nil {
+			return failed(h.err)
+		}
+		return h.body.(*kmsg.HeartbeatResponse)
+	})
+}
+
+func (a *groupsAPI) leave(c *wire.Call) wire.Outcome {
+	req := kmsg.NewPtrLeaveGroupRequest()
+	if !own(c, req) {
+		return malformed()
+	}
+	v := look(a.d, c)
+	failed := func(err error) kmsg.Response {
+		r := kmsg.NewPtrLeaveGroupResponse()
+		r.ErrorCode = groupCode(err)
+		return r
+	}
+	if err := v.allowedGroup(auth.Read, req.Group); err != nil {
+		return wire.Respond(c, failed(err))
+	}
+	return a.send(&v, c, req.Group, group.LeaveGroup{Req: req}, func(h heard) kmsg.Response {
+		if h.err != nil {
+			return failed(h.err)
+		}
+		return h.body.(*kmsg.LeaveGroupResponse)
+	})
+}
+
+// groupOperations is what can be allowed on a group.
+var groupOperations = []auth.Operation{auth.Read, auth.Delete, auth.Describe}
+
+func (a *groupsAPI) describe(c *wire.Call) wire.Outcome {
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	if !own(c, req) {
+		return malformed()
+	}
+	v := look(a.d, c)
+	ask := func(i int, done coord.Done) {
+		if err := v.allowedGroup(auth.Describe, req.Groups[i]); err != nil {
+			done(nil, err, nil)
+			return
+		}
+		a.submit(&v, req.Groups[i], group.DescribeGroup{Version: req.Version, Group: req.Groups[i]}, done)
+	}
+	return askAll(c, len(req.Groups), ask, func(all []heard) kmsg.Response {
+		resp := kmsg.NewPtrDescribeGroupsResponse()
+		for i, h := range all {
+			g := kmsg.NewDescribeGroupsResponseGroup()
+			if h.err != nil {
+				g.Group, g.ErrorCode = req.Groups[i], groupCode(h.err)
+			} else {
+				g = *h.body.(*kmsg.DescribeGroupsResponseGroup)
+			}
+			if req.IncludeAuthorizedOperations && h.err == nil {
+				g.AuthorizedOperations = v.allowed(auth.Resource{Type: auth.Group, Name: g.Group}, groupOperations)
+			}
+			resp.Groups = append(resp.Groups, g)
+		}
+		return resp
+	})
+}
+
+func (a *groupsAPI) list(c *wire.Call) wire.Outcome {
+	req := kmsg.NewPtrListGroupsRequest()
+	if !own(c, req) {
+		return malformed()
+	}
+	v := look(a.d, c)
+	var led []int32
+	if a.d.Groups != nil {
+		led = a.d.Groups.Led()
+	}
+	ask := func(i int, done coord.Done) { a.d.Groups.Submit(led[i], group.ListGroups{Req: req}, done) }
+	return askAll(c, len(led), ask, func(all []heard) kmsg.Response {
+		resp := kmsg.NewPtrListGroupsResponse()
+		resp.Groups = []kmsg.ListGroupsResponseGroup{}
+		everything := v.may(auth.Describe, auth.TheCluster)
+		for _, h := range all {
+			if h.err != nil { // as Kafka: what is known, and that there may be more
+				if resp.ErrorCode = groupCode(h.err); resp.ErrorCode == kerr.NotCoordinator.Code {
+					resp.ErrorCode = 0 // another lists those
+				}
+				continue
+			}
+			for _, g := range h.body.(*kmsg.ListGroupsResponse).Groups {
+				if everything || v.allowedGroup(auth.Describe, g.Group) == nil {
+					resp.Groups = append(resp.Groups, g)
+				}
+			}
+		}
+		slices.SortFunc(resp.Groups, func(x, y kmsg.ListGroupsResponseGroup) int {
+			return slices.Compare([]byte(x.Group), []byte(y.Group))
+		})
+		return resp
+	})
+}
+
+func (a *groupsAPI) delete(c *wire.Call) wire.Outcome {
+	req := kmsg.NewPtrDeleteGroupsRequest()
+	if !own(c, req) {
+		return malformed()
+	}
+	v := look(a.d, c)
+	names := slices.Compact(slices.Sorted(slices.Values(req.Groups)))
+	ask := func(i int, done coord.Done) {
+		if err := v.allowedGroup(auth.Delete, names[i]); err != nil {
+			done(nil, err, nil)
+			return
+		}
+		a.submit(&v, names[i], group.DeleteGroup{Group: names[i]}, done)
+	}
+	return askAll(c, len(names), ask, func(all []heard) kmsg.Response {
+		resp := kmsg.NewPtrDeleteGroupsResponse()
+		for i, h := range all {
+			g := kmsg.NewDeleteGroupsResponseGroup()
+			if h.err != nil {
+				g.Group, g.ErrorCode = names[i], groupCode(h.err)
+			} else {
+				g = *h.body.(*kmsg.DeleteGroupsResponseGroup)
+			}
+			resp.Groups = append(resp.Groups, g)
+		}
+		return resp
+	})
+}

@@ -1,0 +1,25 @@
+package api
+
+import "testing"
+
+// TestSpread: a key's place is Java's String.hashCode without its sign; the
+// numbers are Java's.
+func TestSpread(t *testing.T) {
+	for _, c := range []struct {
+		key  string
+		hash int32
+		of50 int32
+	}{
+		{"", 0, 0},
+		{"abc", 96354, 4},
+		{"polygenelubricants", -1 << 31, 0}, // whose absolute value counts as 0
+		{"workers", 1525161141, 41},
+		{"grüße", 98768023, 23},
+		{"\U0001F680", 1773027, 27}, // two units in Java
+		{"group-1", 293427299, 49},
+	} {
+		if got := javaHash(c.key); got != c.hash || spread(c.key, 50) != c.of50 {
+			t.Errorf("%q: hash %d on %d, want %d on %d", c.key, got, spread(c.key, 50), c.hash, c.of50)
+		}
+	}
+}
