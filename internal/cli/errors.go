@@ -113,6 +113,9 @@ func answeredText(a *client.Error) *cliError {
 	case errors.Is(a, client.ErrTimedOut):
 		e.code = exitTimeout
 		e.hint = "the broker goes on with it; look again in a moment"
+	case a.CodeName() == "LEADER_NOT_AVAILABLE":
+		e.text = fmt.Sprintf("%s %s: a partition of it has no leader", a.Doing, a.Name)
+		e.hint = "its replicas are offline, or an election is under way: `brokerd topics describe " + a.Name + "` shows which, and a broker's /readyz and log say why"
 	case errors.Is(a, client.ErrUnsupported):
 		e.hint = "the broker is of another release, or not a brokerd; `brokerd version` shows this one's"
 	case errors.Is(a, client.ErrDeletionDisabled):

@@ -45,6 +45,9 @@ func needTopic(c *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usageErr("as in: "+strings.TrimSpace(strings.Split(c.Example, "\n")[0]), "name one topic")
 	}
+	if args[0] == "" {
+		return usageErr("`brokerd topics list` shows the topics that exist", "a topic cannot have an empty name")
+	}
 	return nil
 }
 

@@ -111,7 +111,7 @@ func (a *app) storageInfo() *cobra.Command {
 		}
 		info := broker.Inspect(vfs.NewOS(), storageDirs(settings))
 		if a.json() {
-			doc := map[string]any{"directories": info.Found, "problems": info.Problems}
+			doc := map[string]any{"directories": append([]string{}, info.Found...), "problems": append([]string{}, info.Problems...)}
 			if info.Meta != nil {
 				doc["clusterId"], doc["nodeId"] = info.Meta.ClusterID, info.Meta.NodeID
 			}
@@ -121,8 +121,12 @@ func (a *app) storageInfo() *cobra.Command {
 		} else {
 			printStorageInfo(a.e.Out, info)
 		}
-		if len(info.Problems) > 0 {
-			return &cliError{text: fmt.Sprintf("%d problems with the storage", len(info.Problems)), code: exitFailed}
+		switch n := len(info.Problems); n {
+		case 0:
+		case 1:
+			return &cliError{text: "1 problem with the storage", code: exitFailed}
+		default:
+			return &cliError{text: fmt.Sprintf("%d problems with the storage", n), code: exitFailed}
 		}
 		return nil
 	}
