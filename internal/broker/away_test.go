@@ -141,3 +141,51 @@ func TestCorruptReplicaIsRepaired(t *testing.T) {
 		t.Error("a partition counts as offline")
 	}
 }
+
+// A log directory cannot be used at the start, a file is in its place: the broker
+// serves what is in the others. It does not start without the metadata's.
+func TestLogDirectoryIsUnusable(t *testing.T) {
+	dir := t.TempDir()
+	a, bad := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	more := map[string]string{"log.dirs": a + "," + bad}
+	scattered(t, dir, more, 4)
+	back := away(t, bad)
+	if err := errors.Join(os.Remove(bad), os.WriteFile(bad, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, dir, more)
+	topic, _ := b.catalog.Image().TopicNamed("t")
+	served := 0
+	for p := range int32(4) {
+		_, err := os.Stat(filepath.Join(a, "t-"+string(rune('0'+p))))
+		switch _, got := b.replicas.Partition(topic, p); {
+		case err == nil && got == nil:
+			served++
+		case err == nil || !errors.Is(got, storage.ErrDirFailed):
+			t.Errorf("partition %d: %v", p, got)
+		}
+	}
+	if served == 0 || served == 4 {
+		t.Errorf("%d partitions are served", served)
+	}
+	code, body := get(t, b, "/readyz")
+	if code != 503 || !strings.Contains(body, "log directory "+bad+" has failed") {
+		t.Errorf("/readyz: %d %s", code, body)
+	}
+	if _, body := get(t, b, "/metrics"); !strings.Contains(body, "kafka_log_logmanager_offlinelogdirectorycount 1\n") {
+		t.Error("no log directory counts as offline")
+	}
+	stop(t, b)
+	back()
+	b = start(t, dir, more)
+	expectEnds(t, b, []int32{0, 1, 2, 3}, 1)
+	stop(t, b)
+
+	away(t, a)
+	if err := errors.Join(os.Remove(a), os.WriteFile(a, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := New(t.Context(), testOptions(t, dir, more)); err == nil || !strings.Contains(err.Error(), "cannot be written") {
+		t.Errorf("without its metadata: %v %v", b, err)
+	}
+}

@@ -47,6 +47,7 @@ type Broker struct {
 	told     atomic.Pointer[string] // who is missing, while somebody is
 	hint     atomic.Pointer[leaderHint]
 	locks    []io.Closer
+	unusable map[string]error   // log directories that were left out, and why
 	stores   *controller.Stores // of raft, opened and not handed over yet
 	catalog  *catalog.Store
 	control  *controller.Controller
@@ -103,7 +104,7 @@ func (o *Options) setDefaults() {
 func (b *Broker) start(ctx context.Context) (err error) {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = cancel
-	if b.locks, err = lockDirs(b.o.FS, b.dirs()); err != nil {
+	if b.locks, b.unusable, err = lockDirs(b.o.FS, b.dirs()); err != nil {
 		return err
 	}
 	empty, err := b.recognize()
@@ -172,13 +173,13 @@ func (b *Broker) metadataDir() string {
 	return dir
 }
 
-// dirs is every directory of this node. That of the metadata comes first: it is
+// dirs is every directory of this node that can be used. That of the metadata comes first: it is
 // the first to be formatted, so that a crash between two leaves no directory
 // that seems to have lost its metadata.
 func (b *Broker) dirs() []string {
 	dirs := []string{b.metadataDir()}
 	for _, dir := range b.o.Conf.LogDirs {
-		if dir != dirs[0] {
+		if dir != dirs[0] && b.unusable[dir] == nil {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -254,7 +255,7 @@ func (b *Broker) isReady() bool {
 func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	c := b.o.Conf
 	b.logs, err = storage.Open(ctx, storage.Options{
-		FS: b.o.FS, Dirs: c.LogDirs, Flushed: b.replicas.Flushed, Began: b.replicas.Began, DirFailed: b.dirFailed, Clean: clean,
+		FS: b.o.FS, Dirs: c.LogDirs, Unusable: b.unusable, Flushed: b.replicas.Flushed, Began: b.replicas.Began, DirFailed: b.dirFailed, Clean: clean,
 		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
 		ProducerExpiry: c.ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
 		ConfigOf: b.replicas.ConfigOf, NoCleaner: !c.CleanerEnable, Cleaner: b.replicas.Cleaner,

@@ -163,7 +163,7 @@ func TestLockFileThatCannotBeOpened(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, lockFile), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockDirs(vfs.NewOS(), []string{dir}); err == nil || strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), "cannot be written") {
+	if _, _, err := lockDirs(vfs.NewOS(), []string{dir}); err == nil || strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), "cannot be written") {
 		t.Fatalf("got %v", err)
 	}
 }

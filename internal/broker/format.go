@@ -282,20 +282,27 @@ func write(file vfs.File, content []byte) error {
 
 const lockFile = ".lock" // Kafka's name
 
-// lockDirs takes every log directory for this process.
-func lockDirs(f vfs.FS, dirs []string) (locks []io.Closer, err error) {
-	for _, dir := range dirs {
-		if err := f.MkdirAll(dir); err != nil {
-			return locks, fmt.Errorf("make log directory: %w", err)
+// lockDirs takes every log directory for this process. Without the first, which
+// holds the metadata, nothing can be done; any other that cannot be used is left
+// out, and unusable says why.
+func lockDirs(f vfs.FS, dirs []string) (locks []io.Closer, unusable map[string]error, err error) {
+	unusable = map[string]error{}
+	for i, dir := range dirs {
+		err := f.MkdirAll(dir)
+		var lock io.Closer
+		if err == nil {
+			lock, err = f.Lock(path.Join(dir, lockFile))
 		}
-		lock, err := f.Lock(path.Join(dir, lockFile))
-		if err != nil && !errors.Is(err, vfs.ErrLocked) {
-			return locks, fmt.Errorf("log directory %s cannot be written: %w; let this user write there, or name another with --data-dir", dir, err)
+		switch {
+		case err == nil:
+			locks = append(locks, lock)
+		case errors.Is(err, vfs.ErrLocked):
+			return locks, nil, fmt.Errorf("log directory %s is in use: %w; stop that broker with `brokerd stop`, or name another with --data-dir", dir, err)
+		case i == 0:
+			return locks, nil, fmt.Errorf("log directory %s cannot be written: %w; let this user write there, or name another with --data-dir", dir, err)
+		default:
+			unusable[dir] = fmt.Errorf("cannot be written: %w", err)
 		}
-		if err != nil {
-			return locks, fmt.Errorf("log directory %s is in use: %w; stop that broker with `brokerd stop`, or name another with --data-dir", dir, err)
-		}
-		locks = append(locks, lock)
 	}
-	return locks, nil
+	return locks, unusable, nil
 }

@@ -97,7 +97,9 @@ func (b *Broker) registration(mark marker, clean bool) meta.RegisterBroker {
 		r.CleanEpoch = mark.epoch
 	}
 	for _, dir := range b.o.Conf.LogDirs {
-		r.Dirs = append(r.Dirs, b.identity.Directories[dir])
+		if b.unusable[dir] == nil {
+			r.Dirs = append(r.Dirs, b.identity.Directories[dir])
+		}
 	}
 	seen := map[string]bool{}
 	for _, l := range b.bound {

@@ -108,7 +108,7 @@ func (m *Manager) missAway(im *meta.Image) {
 		for i := range t.Partitions() {
 			rec, _ := t.Partition(i)
 			id := step.PartitionID{Topic: t.ID, Index: i}
-			if len(rec.Replicas) != 1 || rec.Replicas[0] != m.self || rec.Dirs == nil || rec.Dirs[0].IsZero() || own[rec.Dirs[0]] || found[id] {
+			if len(rec.Replicas) != 1 || rec.Replicas[0] != m.self || rec.Dirs == nil || rec.Dirs[0].IsZero() || own[rec.Dirs[0]] || found[id] || m.missing[id] {
 				continue
 			}
 			gone[rec.Dirs[0]]++

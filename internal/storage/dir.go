@@ -59,7 +59,9 @@ func (d *logDir) fail(err error) error {
 	}
 	d.logger.Error("log directory has failed and is offline until a restart; check the disk, then restart the broker",
 		"dir", d.path, "err", err)
-	d.leaveNote()
+	if d.store.options.Unusable[d.path] == nil {
+		d.leaveNote()
+	}
 	if tell := d.store.options.DirFailed; tell != nil {
 		d.store.background.run(func() { tell(d.path, err) })
 	}

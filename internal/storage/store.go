@@ -20,6 +20,9 @@ import (
 type Options struct {
 	FS   vfs.FS
 	Dirs []string // log.dirs, formatted already (meta.properties is not ours)
+	// Unusable are those of Dirs that somebody has found to be so: they count as
+	// failed, and nothing in them is touched.
+	Unusable map[string]error
 	// Flushed is called by a directory's flusher once per round, with every log
 	// whose durable end rose. It must not block. The slice is the flusher's: it is
 	// valid during the call only.
@@ -127,7 +130,10 @@ func (s *Store) discover() error {
 		d := &logDir{path: p, store: s, fs: s.options.FS, logger: s.options.Logger}
 		d.flusher, d.keeper, d.cleaner = newFlusher(d), newKeeper(d), newCleaner(d)
 		s.dirs = append(s.dirs, d)
-		err := d.open()
+		err := s.options.Unusable[p]
+		if err == nil {
+			err = d.open()
+		}
 		if newer := (*NewerError)(nil); errors.As(err, &newer) {
 			return err
 		}
