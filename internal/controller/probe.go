@@ -16,8 +16,8 @@ const (
 	// maxSuspects is how many brokers may wait to be looked at; whoever does not
 	// fit is found dead by its silence.
 	maxSuspects = 1024
-	probeLimit  = 300 * time.Millisecond // for both dials
-	probePause  = 100 * time.Millisecond // between them
+	probeLimit  = 300 * time.Millisecond // for all dials
+	probePause  = 100 * time.Millisecond // between two of them
 )
 
 // Suspect says that a broker may be dead: its connection to the controller has
@@ -63,15 +63,23 @@ func (c *Controller) runProbes(ctx context.Context) {
 func (c *Controller) probe(ctx context.Context, b *meta.Broker) {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	for i := range 2 {
-		if i > 0 {
-			select {
-			case <-time.After(probePause):
-			case <-ctx.Done():
-				return
-			}
+	// A process that is killed closes its connections one by one: the one whose end
+	// made it suspect may go before the listener does, which then takes one more.
+	for refused, taken := 0, 0; ; {
+		if c.refuses(ctx, b) {
+			refused++
+		} else {
+			taken++
 		}
-		if !c.refuses(ctx, b) {
+		if refused == 2 {
+			break
+		}
+		if taken == 2 {
+			return // it lives, or is silent
+		}
+		select {
+		case <-time.After(probePause):
+		case <-ctx.Done():
 			return
 		}
 	}

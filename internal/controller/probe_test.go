@@ -54,6 +54,16 @@ func TestDeathIsSeenFast(t *testing.T) {
 		q.start(dead, false)
 		q.registerAt(dead)
 
+		// Suspected a moment before its listener is gone.
+		n.Suspect(dead)
+		time.Sleep(probePause / 2)
+		q.kill(dead)
+		if d := q.fencedAfter(n, dead); d > 400*time.Millisecond {
+			t.Errorf("a dying broker is fenced after %v", d)
+		}
+		q.start(dead, false)
+		q.registerAt(dead)
+
 		// Alive, and suspected for nothing.
 		n.Suspect(dead)
 		time.Sleep(2 * time.Second)
