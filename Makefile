@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race cluster clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
+.PHONY: help build run test race cluster failover clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
 .PHONY: hostile overload soak spec vuln licences cross full
 
 help: ## this menu
@@ -44,8 +44,12 @@ oracle: build ## the same requests, files and words to a real Apache Kafka and t
 	scripts/kafka install
 	$(GO) test -tags oracle -count 1 -timeout 10m ./test/oracle
 
-cluster: build ## several nodes as real processes: they form, die, come back
-	$(GO) test -tags cluster -count 1 -timeout 20m -v ./test/cluster
+cluster: build ## several nodes as real processes: they form, die, come back (CASE= chooses)
+	$(GO) test -tags cluster -count 1 -timeout 20m -v -run '$(or $(CASE),.)' ./test/cluster
+
+failover: build ## end KILLS leaders (killed, the controller too, stopped in order) and print how long their partitions stood still
+	scripts/clients java
+	$(GO) test -tags cluster -count 1 -timeout 60m -v -run TestFailover ./test/cluster -args -failovers $(KILLS) -java $(CURDIR)/.cache/clients/java-2.3.0
 
 KILLS ?= 100
 kill: build ## kill -9 the broker KILLS times under load and audit every acknowledged record

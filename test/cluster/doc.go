@@ -5,5 +5,9 @@
 //	node 2 ─┼─ raft over the controller listeners ─► one image on all
 //	node 3 ─┘        ▲ kill -9, wipe, restart
 //
-// Run by `make cluster`.
+// TestFailover ends leaders under clients that write one record after the other,
+// franz-go and, with -java, the Java client, and prints how long their partitions
+// stood still: percentiles, never an assertion.
+//
+// Run by `make cluster` and `make failover KILLS=60`.
 package cluster
