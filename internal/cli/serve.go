@@ -147,6 +147,7 @@ func (r *runningBroker) untilStopped(started time.Time, stopped chan os.Signal) 
 		r.warnOpen()
 	}
 	r.ready.announce("ready")
+	broker.Trim()
 	var failed error
 	select {
 	case sig := <-stopped:

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package broker
+
+// Trim does nothing here.
+func Trim() {}
