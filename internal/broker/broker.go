@@ -135,6 +135,7 @@ func (b *Broker) start(ctx context.Context) (err error) {
 	if err := b.openLogs(ctx, clean); err != nil {
 		return err
 	}
+	b.run(running, "limits", b.keepLimits)
 	b.registerMetrics()
 	if b.o.Conf.HasRole("broker") {
 		b.run(running, "replicas", b.replicas.Run)
@@ -257,7 +258,7 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	b.logs, err = storage.Open(ctx, storage.Options{
 		FS: b.o.FS, Dirs: c.LogDirs, Unusable: b.unusable, Flushed: b.replicas.Flushed, Began: b.replicas.Began, DirFailed: b.dirFailed, Clean: clean,
 		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
-		ProducerExpiry: c.ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
+		ProducerExpiry: c.Limits(conf.Dynamic{}).ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
 		ConfigOf: b.replicas.ConfigOf, NoCleaner: !c.CleanerEnable, Cleaner: b.replicas.Cleaner,
 	})
 	if err != nil {

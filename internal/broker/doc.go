@@ -26,7 +26,7 @@
 //	    `storage format` was run, it refuses to start (lostdisk.go).
 //
 // Goroutines: the parts' Run methods (membership among them, which keeps this
-// node in the raft group and says who is missing), started in New and joined by
+// node in the raft group and says who is missing, and keepLimits), started in New and joined by
 // Close, the HTTP server, and two per peer that is in use (wire.Peer). Locks:
 // face.mu, peers.mu; they guard memory only.
 //

@@ -25,11 +25,13 @@ func (b *Broker) listen(ctx context.Context) error {
 	c := b.o.Conf
 	b.door.now.Store(api.NewGreeter(api.Deps{Catalog: b.catalog, Conf: c, Node: b.face.describe}))
 	b.timing = newTiming(b.o.Metrics, api.Keys())
+	limits := c.Limits(conf.Dynamic{})
 	b.server = server.New(server.Options{
 		Network: b.o.Network, Dispatcher: b.door, Logger: b.o.Log, OnPanic: b.o.OnPanic, Observe: b.timing.observe,
 		RequestMaxBytes: c.RequestMaxBytes, QueuedMaxRequestBytes: queuedBytes(c.QueuedMaxRequestBytes),
-		MaxIdle: c.ConnectionsMaxIdle, MaxConnections: c.MaxConnections, MaxConnectionsPerIP: c.MaxConnectionsPerIP,
+		MaxIdle: c.ConnectionsMaxIdle, MaxConnections: limits.MaxConnections, MaxConnectionsPerIP: limits.MaxConnectionsPerIP,
 	})
+	b.limit(ctx, limits)
 	ports := map[string]int{} // of port 0: the twin of an address gets the same one
 	for _, l := range c.Listeners {
 		want := l

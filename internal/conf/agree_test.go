@@ -2,7 +2,9 @@ package conf
 
 import (
 	"math"
+	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -92,5 +94,32 @@ func TestNegativeRetention(t *testing.T) {
 	}
 	if got, err := broker(t, "log.retention.ms=1").Topic(Dynamic{}, nil); err != nil || got.Retention != time.Millisecond {
 		t.Errorf("%v %v", got.Retention, err)
+	}
+}
+
+// Whatever is said to change while the broker runs is read as it is then: as the
+// default of a topic key, by Limits, or by Cleaner. What is read at start says so.
+func TestDynamicKeysAreRead(t *testing.T) {
+	b := broker(t)
+	ofTopics := map[string]bool{}
+	for _, k := range TopicKeys() {
+		for _, link := range k.From {
+			ofTopics[link.Name] = true
+		}
+	}
+	other := map[string]string{"max.connections.per.ip.overrides": "10.0.0.1:5"}
+	for _, k := range BrokerKeys() {
+		if k.Scope == ReadOnly || k.Status != Applied || ofTopics[k.Name] {
+			continue
+		}
+		value := other[k.Name]
+		if value == "" {
+			value = "7"
+		}
+		d := Dynamic{Cluster: map[string]string{k.Name: value}}
+		same := reflect.DeepEqual(b.Limits(d), b.Limits(Dynamic{})) && b.Cleaner(d) == b.Cleaner(Dynamic{})
+		if same && !strings.Contains(k.Doc, "read when the broker starts") {
+			t.Errorf("%s is dynamic, but nobody reads what it is set to", k.Name)
+		}
 	}
 }

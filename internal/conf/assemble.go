@@ -79,9 +79,6 @@ func (l *loader) requests() {
 	b.RequestMaxBytes = int32(b.val("socket.request.max.bytes").num)
 	b.QueuedMaxRequestBytes = max(0, b.val("queued.max.request.bytes").num)
 	b.ConnectionsMaxIdle = b.ms("connections.max.idle.ms")
-	b.MaxConnections = int(b.val("max.connections").num)
-	b.MaxConnectionsPerIP = int(b.val("max.connections.per.ip").num)
-	b.MaxConnectionsOverrides, _ = parsePerIP(b.val("max.connections.per.ip.overrides").str) // checked
 	b.SocketSendBytes = int(max(0, b.val("socket.send.buffer.bytes").num))
 	b.SocketReceiveBytes = int(max(0, b.val("socket.receive.buffer.bytes").num))
 	b.FetchMaxBytes = int32(b.val("fetch.max.bytes").num)
@@ -141,7 +138,6 @@ func (l *loader) storage() {
 	b.RetentionCheckInterval = b.ms("log.retention.check.interval.ms")
 	b.CheckpointInterval = b.ms("log.flush.offset.checkpoint.interval.ms")
 	b.WatermarkInterval = b.ms("replica.high.watermark.checkpoint.interval.ms")
-	b.ProducerExpiry = b.ms("producer.id.expiration.ms")
 	b.RecoveryThreads = int(b.val("num.recovery.threads.per.data.dir").num)
 	b.CleanerEnable = b.val("log.cleaner.enable").flag
 	b.AutoFormat = b.val("auto.format.storage").flag

@@ -60,11 +60,8 @@ type Broker struct {
 	RequestMaxBytes                   int32
 	QueuedMaxRequestBytes             int64 // 0: 25 % of the memory limit
 	ConnectionsMaxIdle                time.Duration
-	MaxConnections                    int
-	MaxConnectionsPerIP               int
-	MaxConnectionsOverrides           map[string]int // by address
-	SocketSendBytes                   int            // 0: the system's
-	SocketReceiveBytes                int            // 0: the system's
+	SocketSendBytes                   int // 0: the system's
+	SocketReceiveBytes                int // 0: the system's
 	FetchMaxBytes                     int32
 	FetchSessionSlots                 int
 	DescribePartitionLimit            int // max.request.partition.size.limit
@@ -77,7 +74,6 @@ type Broker struct {
 	RetentionCheckInterval            time.Duration
 	CheckpointInterval                time.Duration // of durable ends
 	WatermarkInterval                 time.Duration // of high watermarks
-	ProducerExpiry                    time.Duration
 	RecoveryThreads                   int
 	CleanerEnable                     bool
 	Groups                            Groups

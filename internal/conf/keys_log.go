@@ -95,7 +95,7 @@ var logKeys = []Key{
 	{Name: "max.decompressed.message.bytes", Type: Int, Default: "2147483639", check: between(1, maxDecompressed), Scope: Cluster,
 		Doc: "max.decompressed.message.bytes of topics that do not set it."},
 	{Name: "num.recovery.threads.per.data.dir", Type: Int, Default: "2", check: atLeast(1), Scope: Cluster,
-		Doc: "How many logs of one data directory are recovered at a time after a crash."},
+		Doc: "How many logs of one data directory are recovered at a time after a crash; read when the broker starts."},
 	{Name: "producer.id.expiration.check.interval.ms", Type: Int, Default: "600000", check: atLeast(1), Hidden: true, Status: Accepted,
 		Doc: "Kafka's period of looking for expired producers."},
 	{Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", check: atLeast(1), Scope: Cluster,

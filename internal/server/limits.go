@@ -2,6 +2,7 @@ package server
 
 import (
 	"math"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -11,8 +12,6 @@ import (
 type limits struct {
 	requestBytes int32
 	queuedBytes  int64
-	connections  int
-	perIP        int
 
 	idle       time.Duration // nothing asked and nothing in flight
 	nap        time.Duration // quiet for so long, a raw connection goes on with a new, small stack
@@ -47,12 +46,40 @@ func resolveLimits(o Options) limits {
 	if o.MaxIdle > 0 {
 		l.idle = o.MaxIdle
 	}
-	l.connections = connectionsByDescriptors()
-	if o.MaxConnections > 0 {
-		l.connections = min(l.connections, o.MaxConnections)
-	}
-	l.perIP = o.MaxConnectionsPerIP
 	return l
+}
+
+// places says how many connections are taken. It is guarded by Server.mu, and
+// what it says holds for connections that come: nobody who is here is cut off.
+type places struct {
+	total     int // never more than the descriptors allow
+	perIP     int // 0: no limit
+	overrides map[netip.Addr]int
+}
+
+func placesOf(total, perIP int, overrides map[netip.Addr]int) places {
+	p := places{connectionsByDescriptors(), perIP, overrides}
+	if total > 0 {
+		p.total = min(p.total, total)
+	}
+	return p
+}
+
+// full says whether one address has all the connections that it may have.
+func (p places) full(ip netip.Addr, has int) bool {
+	if limit, ok := p.overrides[ip]; ok {
+		return has >= limit
+	}
+	return p.perIP > 0 && has >= p.perIP
+}
+
+// SetPlaces changes how many connections are taken from now on, in all, per
+// address (0: no limit), and from some addresses.
+func (s *Server) SetPlaces(total, perIP int, overrides map[netip.Addr]int) {
+	p := placesOf(total, perIP, overrides)
+	s.mu.Lock()
+	s.places = p
+	s.mu.Unlock()
 }
 
 // connectionsByDescriptors leaves a quarter of the descriptors, and at least

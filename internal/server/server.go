@@ -67,6 +67,7 @@ type Server struct {
 	listeners []*listening
 	conns     map[*conn]struct{}
 	perIP     map[netip.Addr]int
+	places    places
 	counted   int // connections that count against the limit of all
 	nextID    uint64
 	draining  bool
@@ -94,6 +95,7 @@ func New(o Options) *Server {
 		admitted:   make(chan struct{}),
 		conns:      map[*conn]struct{}{},
 		perIP:      map[netip.Addr]int{},
+		places:     placesOf(o.MaxConnections, o.MaxConnectionsPerIP, nil),
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -255,9 +257,9 @@ func (s *Server) refuseLocked(l *listening, ip netip.Addr) string {
 	switch {
 	case s.draining:
 		return closedShutdown
-	case s.counted >= s.limits.connections && !l.Reserved:
+	case s.counted >= s.places.total && !l.Reserved:
 		return closedTotal
-	case s.limits.perIP > 0 && s.perIP[ip] >= s.limits.perIP:
+	case s.places.full(ip, s.perIP[ip]):
 		return closedPerIP
 	}
 	return ""

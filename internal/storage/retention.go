@@ -146,7 +146,7 @@ func (l *Log) expireProducers(now time.Time) {
 	l.writeMu.Lock()
 	defer l.writeMu.Unlock()
 	if l.usable() == nil && !l.closing {
-		l.producers.expire(now.Add(-l.store.options.ProducerExpiry).UnixMilli())
+		l.producers.expire(now.Add(-time.Duration(l.store.producerExpiry.Load())).UnixMilli())
 	}
 }
 

@@ -77,14 +77,15 @@ func setDefault[T int | time.Duration](to *T, value T) {
 
 // Store keeps all logs of one broker.
 type Store struct {
-	options    Options
-	dirs       []*logDir
-	files      fdCache
-	background background // short-lived goroutines
-	clean      bool
-	blind      bool             // a directory could not be looked into: see Blind
-	damaged    atomic.Bool      // recovery could not bring a log back: see Intact
-	refused    map[string]error // directories of a newer release, by name; as they were listed at Open
+	options        Options
+	dirs           []*logDir
+	files          fdCache
+	background     background // short-lived goroutines
+	clean          bool
+	blind          bool             // a directory could not be looked into: see Blind
+	producerExpiry atomic.Int64     // ns
+	damaged        atomic.Bool      // recovery could not bring a log back: see Intact
+	refused        map[string]error // directories of a newer release, by name; as they were listed at Open
 
 	mu       sync.Mutex
 	logs     map[step.PartitionID]*Log
@@ -108,6 +109,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	o.setDefaults()
 	s := &Store{options: o, logs: map[step.PartitionID]*Log{}, opening: map[step.PartitionID]chan struct{}{},
 		found: map[step.PartitionID]onDisk{}, refused: map[string]error{}, clean: true}
+	s.producerExpiry.Store(int64(o.ProducerExpiry))
 	s.files = fdCache{fs: o.FS, max: o.MaxOpenFiles}
 	if err := s.discover(); err != nil {
 		return nil, err
@@ -121,6 +123,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+// SetProducerExpiry changes after which time without a record a producer is forgotten.
+func (s *Store) SetProducerExpiry(d time.Duration) { s.producerExpiry.Store(int64(d)) }
 
 // discover opens the journals and lists the directories.
 func (s *Store) discover() error {
