@@ -9,7 +9,7 @@ import (
 )
 
 // clusterAPI answers DescribeCluster (60), DescribeQuorum (55) and
-// ListPartitionReassignments (46).
+// AlterPartitionReassignments (45), ListPartitionReassignments (46), ElectLeaders (43).
 type clusterAPI struct{ d Deps }
 
 // What DescribeCluster can be asked for.

@@ -75,7 +75,8 @@ func keyName(key int16) string {
 	case 10003:
 		return "ReportFault"
 	}
-	return strings.Replace(kmsg.NameForKey(key), "InitProducerID", "InitProducerId", 1)
+	name := strings.Replace(kmsg.NameForKey(key), "InitProducerID", "InitProducerId", 1)
+	return strings.Replace(name, "AlterPartitionAssignments", "AlterPartitionReassignments", 1)
 }
 
 // TestErrorCodes holds the list of error codes in docs/protocol.md to Kafka's

@@ -16,7 +16,7 @@ import (
 )
 
 // adminKeys are the families that need no data.
-var adminKeys = []int16{3, 18, 19, 20, 32, 33, 37, 44, 46, 55, 60, 74, 75, 10001}
+var adminKeys = []int16{3, 18, 19, 20, 32, 33, 37, 43, 44, 45, 46, 55, 60, 74, 75, 10001}
 
 func requestOf(key int16) kmsg.Request {
 	if key == wire.KeyOpenRaftStream {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	mathrand "math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,20 +106,12 @@ func (v view) tooFewBrokers(replicationFactor int16) error {
 // the number of replicas that it must have, 0 if it is the first.
 func (v view) checkAssignment(replicas []int32, want int) error {
 	bad := func(format string, args ...any) error { return faultf(kerr.InvalidReplicaAssignment, format, args...) }
-	if len(replicas) == 0 {
-		return bad("The manual partition assignment includes an empty replica list.")
+	if err := v.checkReplicas(replicas); err != nil {
+		return err
 	}
 	live := false
-	for i, id := range replicas {
-		for _, before := range replicas[:i] {
-			if before == id {
-				return bad("The manual partition assignment includes the broker %d more than once.", id)
-			}
-		}
-		b, ok := v.im.Broker(id)
-		if !ok {
-			return bad("The manual partition assignment includes broker %d, but no such broker is registered.", id)
-		}
+	for _, id := range replicas {
+		b, _ := v.im.Broker(id)
 		live = live || b.State == meta.Active
 	}
 	if want != 0 && len(replicas) != want {
@@ -126,6 +119,23 @@ func (v view) checkAssignment(replicas []int32, want int) error {
 	}
 	if !live {
 		return bad("All brokers specified in the manual partition assignment are fenced or in controlled shutdown: %s.", joinIDs(replicas))
+	}
+	return nil
+}
+
+// checkReplicas refuses a list of replicas that nobody can have.
+func (v view) checkReplicas(replicas []int32) error {
+	bad := func(format string, args ...any) error { return faultf(kerr.InvalidReplicaAssignment, format, args...) }
+	if len(replicas) == 0 {
+		return bad("The manual partition assignment includes an empty replica list.")
+	}
+	for i, id := range replicas {
+		if slices.Contains(replicas[:i], id) {
+			return bad("The manual partition assignment includes the broker %d more than once.", id)
+		}
+		if _, ok := v.im.Broker(id); !ok {
+			return bad("The manual partition assignment includes broker %d, but no such broker is registered.", id)
+		}
 	}
 	return nil
 }
