@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race cluster failover clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
+.PHONY: help build run test race cluster failover chaos clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
 .PHONY: hostile overload soak spec vuln licences cross full
 
 help: ## this menu
@@ -75,6 +75,9 @@ overload: build ## ten times more than can be served for OVERLOAD, and 10,000 co
 	$(GO) test -tags hostile -count 1 -timeout 30m -v -run 'TestOverload$$' ./test/hostile -args -overload $(OVERLOAD)
 
 MINUTES ?= 30
+chaos: build ## MINUTES of faults on three nodes with networks and disks of their own, every replica audited (root; SCHEDULE=n repeats one)
+	$(GO) test -tags chaos -count 1 -timeout $$(($(MINUTES) + 10))m -v -run 'TestThree|TestAuditor' ./test/chaos -args -minutes $(MINUTES) -seed $(or $(SCHEDULE),0)
+
 soak: build ## MINUTES of mixed load; goroutines, descriptors and memory must be flat
 	$(GO) test -tags hostile -count 1 -timeout $$(($(MINUTES) + 10))m -v -run 'TestSoak$$' ./test/hostile -args -soak $(MINUTES)m
 

@@ -15,5 +15,22 @@
 // TestDiskFull fills a small file system and frees it again; TestSyncError lets
 // fdatasync fail under strace.
 //
-// Run by `make kill KILLS=100`, `make powercut CUTS=50` and `make disk`.
+// TestThree is the same for a cluster: three nodes, each in a network namespace
+// and on a disk of its own, and a seeded schedule of faults.
+//
+//	producers (acks=all) ──► node 1  node 2  node 3 ◄── kill -9, pause, stop, power cut of one or
+//	    │ ledger             files   files   files      all, full disk, failing fsync, partitions
+//	    ▼                      └───────┴───────┘        (one way, one pair, a bridge, alone)
+//	auditor: every acknowledged record is on every replica, with its bytes; none of an
+//	         idempotent producer twice or out of order; none that nobody sent; replicas alike
+//
+// A third of the faults begin when all are in sync, and wait for a hundred
+// acknowledged writes while they last; the others come upon what the last one
+// left. The auditor reads the files with reader_test.go, which shares no code
+// with the broker, and TestAuditor shows it good histories and bad ones. What the
+// machine cannot do is printed as UNAVAILABLE. It needs root, iproute2 and loop
+// devices, and nft and strace for some of the faults. With -durability isr a
+// power cut of all nodes must turn it red.
+//
+// Run by `make chaos MINUTES=20`, `make kill KILLS=100`, `make powercut CUTS=50` and `make disk`.
 package chaos

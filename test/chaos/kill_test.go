@@ -21,7 +21,7 @@ var (
 	cuts  = flag.Int("cuts", 3, "how often TestPowerCut cuts the power")
 	// With isr a power cut loses what was acknowledged: that this turns the test
 	// red shows that it can see a loss.
-	durability = flag.String("durability", "fsync", "durability of the broker of TestPowerCut")
+	durability = flag.String("durability", "fsync", "durability of the brokers of TestPowerCut and TestThree")
 	seed       = flag.Uint64("seed", 0, "seed of the schedule; 0: by the clock")
 )
 

@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -36,10 +37,13 @@ type Options struct {
 	Properties map[string]string // added to every node's property file
 	// Each says what one node's file has beside or instead of that; an empty
 	// value leaves a key out.
-	Each    func(n *Node) map[string]string
-	Dir     string // where the nodes live; default t.TempDir()
-	Binary  string // default $BROKERD or bin/brokerd of the module, built if missing
-	Env     []string
+	Each   func(n *Node) map[string]string
+	Dir    string // where the nodes live; default t.TempDir()
+	Binary string // default $BROKERD or bin/brokerd of the module, built if missing
+	Env    []string
+	// Prefix is the command that runs the broker in its own place, as one that
+	// enters a network namespace; it must become the broker, not start it.
+	Prefix  func(n *Node) []string
 	NoStart bool
 }
 
@@ -58,6 +62,7 @@ type Node struct {
 	t                           testing.TB
 	binary                      string
 	env                         []string
+	prefix                      []string // what runs the binary; empty: nothing
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -89,6 +94,9 @@ func Start(t testing.TB, o Options) *Cluster {
 			Port: ports[0], ControllerPort: ports[1], Admin: ports[2],
 			t: t, binary: o.Binary, env: o.Env,
 		})
+		if o.Prefix != nil {
+			c.Nodes[i].prefix = o.Prefix(c.Nodes[i])
+		}
 		if file := os.Getenv("BROKERD_CAPTURE"); file != "" {
 			n := c.Nodes[i]
 			n.front = captured(t, file, n.Addr())
@@ -182,7 +190,8 @@ func (n *Node) Launch(args ...string) {
 	if n.cmd != nil {
 		n.t.Fatalf("node %d runs already", n.ID)
 	}
-	cmd := exec.Command(n.binary, append([]string{"server", n.File()}, args...)...)
+	words := append(append(slices.Clone(n.prefix), n.binary, "server", n.File()), args...)
+	cmd := exec.Command(words[0], words[1:]...)
 	// The run file is for this test: a person's `brokerd stop` must not find it.
 	cmd.Env = append(append(os.Environ(), "BROKERD_RUN_DIR="+filepath.Join(n.Dir, "run")), n.env...)
 	cmd.SysProcAttr = endsWithUs()
