@@ -103,12 +103,15 @@ func (l *Leader) Altered(now step.Instant, rec Record, out *Effects) {
 		return
 	}
 	if rec.PartitionEpoch == l.rec.PartitionEpoch {
-		l.rec.Eligible, l.rec.BrokerEpochs = rec.Eligible, rec.BrokerEpochs // D4: nothing else
+		same := l.rec // D4: nothing else counts
+		same.Eligible, same.BrokerEpochs = rec.Eligible, rec.BrokerEpochs
+		l.remap(now, same)
+		l.rec = same
 		l.advance(now, out)
 		l.expand(now, out)
 		return
 	}
-	l.remap(now, rec.Replicas)
+	l.remap(now, rec)
 	l.rec, l.asked = rec, false
 	l.self = index(rec.Replicas, l.cfg.Self)
 	out.check(l.self >= 0 && rec.ISR.Has(l.self), "R12: the leader is not in its ISR")

@@ -50,7 +50,9 @@ func (l *Leader) Alive(at step.Instant, replica int32) {
 		return
 	}
 	f := &l.followers[i]
-	f.alive = max(f.alive, at)
+	if at > f.left {
+		f.alive = max(f.alive, at)
+	}
 	if f.offset >= l.end {
 		f.caughtUp = max(f.caughtUp, at)
 	}

@@ -23,6 +23,7 @@ type twin struct {
 	durable, hw int64
 	begin       step.Instant
 	fetches     [][]fetchEvent // by replica
+	left        []int          // fetches when it last left the ISR
 }
 
 type fetchEvent struct {
@@ -73,7 +74,7 @@ func (w *twin) advance(now step.Instant) {
 func (w *twin) expand(now step.Instant) {
 	with := w.isr
 	for i := 1; i < w.n; i++ {
-		if n := len(w.fetches[i]); n > 0 && w.elig.Has(i) && w.offset(i) >= w.hw && w.offset(i) >= w.start &&
+		if n := len(w.fetches[i]); n > w.left[i] && w.elig.Has(i) && w.offset(i) >= w.hw && w.offset(i) >= w.start &&
 			now.Sub(w.fetches[i][n-1].at) <= lagMax/2 {
 			with = with.With(i)
 		}
@@ -93,7 +94,7 @@ func TestLeaderAgainstTwin(t *testing.T) {
 			fsync: rapid.Bool().Draw(t, "fsync"), n: n, elig: all,
 			isr: Mask(rapid.IntRange(0, int(all)).Draw(t, "isr")) | 1,
 			min: rapid.IntRange(1, n).Draw(t, "min"), end: 10, start: 10, durable: 10,
-			hw: rapid.Int64Range(0, 10).Draw(t, "hw"), fetches: make([][]fetchEvent, n),
+			hw: rapid.Int64Range(0, 10).Draw(t, "hw"), fetches: make([][]fetchEvent, n), left: make([]int, n),
 		}
 		rec := Record{LeaderEpoch: 1, ISR: w.isr, Eligible: all, MinISR: w.min}
 		for i := range n {
@@ -186,6 +187,11 @@ func TestLeaderAgainstTwin(t *testing.T) {
 					rec.ISR = w.pending
 				}
 				rec.Eligible = Mask(rapid.IntRange(0, int(all)).Draw(t, "elig")) | 1
+				for i := range n {
+					if w.isr.Has(i) && !rec.ISR.Has(i) {
+						w.left[i] = len(w.fetches[i])
+					}
+				}
 				w.isr, w.elig, w.asked = rec.ISR, rec.Eligible, false
 				l.Altered(now, rec, &e)
 				w.advance(now)

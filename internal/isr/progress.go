@@ -1,6 +1,10 @@
 package isr
 
-import "github.com/brokerd/brokerd/internal/step"
+import (
+	"math"
+
+	"github.com/brokerd/brokerd/internal/step"
+)
 
 // progress is what the leader knows of one follower.
 type progress struct {
@@ -9,7 +13,8 @@ type progress struct {
 	ever     bool         // it had, in this epoch
 	lastAt   step.Instant // its last fetch, and our end then: what it will have
 	lastEnd  int64        // when the next fetch comes
-	alive    step.Instant // when its session last spoke
+	alive    step.Instant // when its session last spoke, since it left the ISR if it did
+	left     step.Instant // when it last left the ISR
 	seen     bool
 }
 
@@ -30,6 +35,13 @@ func (p *progress) fetched(now step.Instant, f Fetched, end int64) {
 	p.offset, p.lastAt, p.lastEnd, p.seen = f.Offset, now, end, true
 	p.alive = max(p.alive, now)
 }
+
+// silent is before every moment.
+const silent = step.Instant(math.MinInt64)
+
+// leave makes who is out of the ISR speak again before it may come back: the
+// controller may have taken it out because its disk failed.
+func (p *progress) leave(now step.Instant) { p.alive, p.left = silent, now }
 
 // lags reports whether follower i has not had all of the log for LagMax.
 func (l *Leader) lags(now step.Instant, i int) bool {
@@ -52,20 +64,26 @@ func (l *Leader) holdsBack(now step.Instant, i int) bool {
 func (l *Leader) mayJoin(now step.Instant, i int) bool {
 	f := &l.followers[i]
 	return i != l.self && f.seen && !l.rec.ISR.Has(i) && l.rec.Eligible.Has(i) &&
-		f.offset >= l.hw && f.offset >= l.start && now.Sub(f.alive) <= l.cfg.LagMax/2
+		f.offset >= l.hw && f.offset >= l.start && f.alive != silent && now.Sub(f.alive) <= l.cfg.LagMax/2
 }
 
-// remap carries the progress over when replicas were added within an epoch.
-func (l *Leader) remap(now step.Instant, replicas []int32) {
-	if len(replicas) <= 1 {
+// remap carries the progress over to another record of the epoch. What a former
+// life of a broker had fetched says nothing of the log that it has now.
+func (l *Leader) remap(now step.Instant, rec Record) {
+	if len(rec.Replicas) <= 1 {
 		l.followers = nil
 		return
 	}
-	next := make([]progress, len(replicas))
-	for i, id := range replicas {
+	next := make([]progress, len(rec.Replicas))
+	for i, id := range rec.Replicas {
 		next[i] = newProgress(now)
-		if j := index(l.rec.Replicas, id); j >= 0 && j < len(l.followers) {
-			next[i] = l.followers[j]
+		j := index(l.rec.Replicas, id)
+		if j < 0 || j >= len(l.followers) || l.rec.life(j) != rec.life(i) {
+			continue
+		}
+		next[i] = l.followers[j]
+		if l.rec.ISR.Has(j) && !rec.ISR.Has(i) {
+			next[i].leave(now)
 		}
 	}
 	l.followers = next

@@ -35,6 +35,14 @@ type Record struct {
 	Unclean        bool // we have not been in sync since an unclean election: R9 does not hold
 }
 
+// life is the broker epoch of replica i, 0 while it is not known.
+func (r *Record) life(i int) int64 {
+	if i < len(r.BrokerEpochs) {
+		return r.BrokerEpochs[i]
+	}
+	return 0
+}
+
 // Log is where the local log stands when a role begins.
 type Log struct{ End, Durable, HighWatermark int64 }
 

@@ -193,6 +193,12 @@ func (s *script) configure(a arguments) {
 		}
 		r.ISR = r.Eligible
 	}
+	if v, ok := a["lives"]; ok { // broker epochs
+		r.BrokerEpochs = nil
+		for _, e := range ids(v) {
+			r.BrokerEpochs = append(r.BrokerEpochs, int64(e))
+		}
+	}
 	if v, ok := a["isr"]; ok {
 		r.ISR = MaskOf(r.Replicas, ids(v))
 	}

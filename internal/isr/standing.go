@@ -39,3 +39,6 @@ func (l *Leader) Standing(now step.Instant, i int) Standing {
 
 // Replicas is the assignment, in order; nobody writes to it.
 func (l *Leader) Replicas() []int32 { return l.rec.Replicas }
+
+// Maximal is every replica that the controller may count as in sync by now.
+func (l *Leader) Maximal() Mask { return l.maximal() }
