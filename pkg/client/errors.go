@@ -35,6 +35,9 @@ var (
 	ErrStorage            error = kerr.KafkaStorageError
 	ErrUnknownServerError error = kerr.UnknownServerError
 	ErrUnknownBroker      error = kerr.BrokerIDNotRegistered
+	ErrUnknownGroup       error = kerr.GroupIDNotFound
+	ErrNonEmptyGroup      error = kerr.NonEmptyGroup
+	ErrGroupSubscribed    error = kerr.GroupSubscribedToTopic
 
 	// ErrNotAuthorized stands for every answer that says who you are, or what
 	// you may do, is not enough.
