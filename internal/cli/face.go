@@ -33,6 +33,14 @@ func face(name string) tool {
 		return kafkaServerStop
 	case "kafka-dump-log":
 		return kafkaDumpLog
+	case "kafka-consumer-groups":
+		return kafkaConsumerGroups
+	case "kafka-groups":
+		return kafkaGroups
+	case "kafka-get-offsets":
+		return kafkaGetOffsets
+	case "kafka-delete-records":
+		return kafkaDeleteRecords
 	case "zookeeper-server-start", "zookeeper-server-stop", "zookeeper-shell":
 		return zookeeper
 	}
@@ -42,8 +50,8 @@ func face(name string) tool {
 // faceNames lists the tools that install-aliases links.
 func faceNames() []string {
 	return []string{
-		"kafka-configs", "kafka-console-consumer", "kafka-console-producer", "kafka-dump-log",
-		"kafka-server-start", "kafka-server-stop", "kafka-storage", "kafka-topics",
+		"kafka-configs", "kafka-console-consumer", "kafka-console-producer", "kafka-consumer-groups", "kafka-delete-records",
+		"kafka-dump-log", "kafka-get-offsets", "kafka-groups", "kafka-server-start", "kafka-server-stop", "kafka-storage", "kafka-topics",
 		"zookeeper-server-start", "zookeeper-server-stop", "zookeeper-shell",
 	}
 }
@@ -137,7 +145,7 @@ func javaError(err error) string {
 		"MESSAGE_TOO_LARGE":          "RecordTooLargeException",
 		"TOPIC_AUTHORIZATION_FAILED": "TopicAuthorizationException", "GROUP_AUTHORIZATION_FAILED": "GroupAuthorizationException",
 		"CLUSTER_AUTHORIZATION_FAILED": "ClusterAuthorizationException", "SASL_AUTHENTICATION_FAILED": "SaslAuthenticationException",
-		"KAFKA_STORAGE_ERROR": "KafkaStorageException",
+		"KAFKA_STORAGE_ERROR": "KafkaStorageException", "NON_EMPTY_GROUP": "GroupNotEmptyException",
 	}
 	name := k.CodeName()
 	if s, ok := special[name]; ok {
@@ -149,6 +157,9 @@ func javaError(err error) string {
 	}
 	return "org.apache.kafka.common.errors." + b.String() + "Exception"
 }
+
+// javaText is an error as Java prints the exception for it.
+func javaText(err error) string { return javaError(err) + ": " + faceReason(err) }
 
 // faceReason is what comes after "Error while …": the broker's own words, or ours.
 func faceReason(err error) string {

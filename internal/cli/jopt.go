@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -16,6 +17,7 @@ type jopt struct {
 	def     string
 	help    string
 	alias   string // another option that this spelling stands for; not in the help
+	must    bool   // joptsimple itself asks for it, and marks it in the help
 }
 
 type argRule uint8
@@ -34,7 +36,10 @@ type jset struct {
 }
 
 // joptError is a command line that joptsimple would refuse, in its words.
-type joptError struct{ text string }
+type joptError struct {
+	class string // of joptsimple
+	text  string
+}
 
 func (e *joptError) Error() string { return e.text }
 
@@ -45,7 +50,20 @@ func (b *badValue) Error() string {
 	return fmt.Sprintf("Cannot parse argument '%s' of option %s", b.value, b.option)
 }
 
-func joptErrorf(format string, args ...any) error { return &joptError{fmt.Sprintf(format, args...)} }
+func joptErrorf(class, format string, args ...any) error {
+	return &joptError{class, fmt.Sprintf(format, args...)}
+}
+
+// uncaught ends a tool that does not catch what joptsimple throws.
+func uncaught(e *Env, err error) int {
+	text := err.Error()
+	var refused *joptError
+	if errors.As(err, &refused) {
+		text = "joptsimple." + refused.class + ": " + text
+	}
+	fmt.Fprintln(e.Err, `Exception in thread "main" `+text)
+	return 1
+}
 
 // parseJopt reads args: options in any order, --opt value, --opt=value, unique
 // abbreviations, -- ends the options.
@@ -104,9 +122,9 @@ func findJopt(table []jopt, name string) (jopt, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return jopt{}, joptErrorf("%s is not a recognized option: it is short for %s", name, joinNames(found))
+		return jopt{}, joptErrorf("UnrecognizedOptionException", "%s is not a recognized option: it is short for %s", name, joinNames(found))
 	}
-	return jopt{}, joptErrorf("%s is not a recognized option", name)
+	return jopt{}, joptErrorf("UnrecognizedOptionException", "%s is not a recognized option", name)
 }
 
 // o1target reports whether all candidates mean the same option.
@@ -137,10 +155,10 @@ func (o jopt) target() string {
 
 func (s *jset) add(o jopt, value string, given bool) error {
 	if o.arg == required && !given {
-		return joptErrorf("Option %s requires an argument", o.name)
+		return joptErrorf("OptionMissingRequiredArgumentException", "Option %s requires an argument", o.name)
 	}
 	if o.arg == none && given {
-		return joptErrorf("Option %s takes no argument", o.name)
+		return joptErrorf("OptionException", "Option %s takes no argument", o.name)
 	}
 	if given && !fits(o.kind, value) {
 		return &badValue{value, o.name}
@@ -187,6 +205,11 @@ func (s *jset) number(name string, def int64) int64 {
 // characters, the left one no wider than 39.
 func joptHelp(table []jopt) string {
 	rows := [][2]string{{"Option", "Description"}, {"------", "-----------"}}
+	for _, o := range table {
+		if o.must {
+			rows = [][2]string{{"Option (* = required)", "Description"}, {"---------------------", "-----------"}}
+		}
+	}
 	sorted := append([]jopt(nil), table...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].name < sorted[j].name })
 	for _, o := range sorted {
@@ -199,6 +222,9 @@ func joptHelp(table []jopt) string {
 
 func (o jopt) left() string {
 	s := "--" + o.name
+	if o.must {
+		s = "* " + s
+	}
 	if o.arg == none {
 		return s
 	}

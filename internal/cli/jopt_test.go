@@ -13,6 +13,7 @@ func TestHelpIsKafkas(t *testing.T) {
 	for name, table := range map[string][]jopt{
 		"topics": topicsOptions(), "configs": configsOptions(), "producer": producerOptions(),
 		"consumer": consumerOptions(), "dump": dumpOptions(),
+		"consumer_groups": consumerGroupsOptions(), "get_offsets": getOffsetsOptions(), "delete_records": deleteRecordsOptions(), "groups": groupsOptions(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			want, err := os.ReadFile(filepath.Join("testdata", "help", name+".txt"))

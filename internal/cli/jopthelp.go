@@ -76,7 +76,8 @@ func fold(text string, width int) []string {
 
 // breakable splits a line into the pieces between which it may be broken: after
 // spaces, and after a run of dashes or of closing punctuation, unless that is
-// part of a number as in 4.0.
+// part of a number as in 4.0 or -3, or an opening bracket follows a dash; and
+// between a number and the sign >.
 func breakable(line string) []string {
 	var words []string
 	r := []rune(line)
@@ -89,16 +90,20 @@ func breakable(line string) []string {
 			cut()
 		case unicode.Is(unicode.Pd, r[i]):
 			i = skip(r, i, func(c rune) bool { return unicode.Is(unicode.Pd, c) })
-			if i < len(r) && r[i] != ' ' && !unicode.IsDigit(r[i]) {
+			if i < len(r) && r[i] != ' ' && r[i] != '(' && !unicode.IsDigit(r[i]) {
 				cut()
 			}
 		case closing(r[i]):
 			inNumber := i > 0 && unicode.IsDigit(r[i-1]) && (r[i] == '.' || r[i] == ',') && i+1 < len(r) && unicode.IsDigit(r[i+1])
 			i = skip(r, i, closing)
 			quoted := r[i-1] == '\'' || r[i-1] == '"' // may open what follows
-			if !inNumber && !quoted && i < len(r) && r[i] != ' ' {
+			negative := i+1 < len(r) && r[i] == '-' && unicode.IsDigit(r[i+1])
+			if !inNumber && !quoted && !negative && i < len(r) && r[i] != ' ' {
 				cut()
 			}
+		case r[i] == '>' && i > 0 && unicode.IsDigit(r[i-1]):
+			cut()
+			i++
 		default:
 			i++
 		}

@@ -83,7 +83,7 @@ func kafkaServerStart(e *Env, args []string) int {
 	set, err := parseJopt([]jopt{{name: "override", arg: required, kind: "String"}, {name: "version"}}, args[1:])
 	if err != nil || len(set.rest) > 0 {
 		if err == nil {
-			err = joptErrorf("Found non argument parameters: %s", strings.Join(set.rest, ","))
+			err = joptErrorf("OptionException", "Found non argument parameters: %s", strings.Join(set.rest, ","))
 		}
 		fmt.Fprintln(e.Err, err)
 		return 1
