@@ -83,10 +83,13 @@ func (l *Liveness) died(b *meta.Broker) bool {
 }
 
 // occupied says whether a broker id is in use by a process that is surely alive:
-// another one must not register under it.
+// another one must not register under it. One that leaves makes way: it goes on
+// to send heartbeats until its last connection is drained, and a start right
+// after a stop need not wait for its session to end.
 func (l *Liveness) occupied(b *meta.Broker, incarnation step.TopicID, now step.Instant) bool {
 	s := l.of(b)
-	return b.Incarnation != incarnation && s != nil && s.heard && l.fresh(s, now)
+	leaves := b.State == meta.ControlledShutdown && s != nil && s.wantShutdown
+	return b.Incarnation != incarnation && s != nil && s.heard && !leaves && l.fresh(s, now)
 }
 
 // registered begins the session of a new registration.

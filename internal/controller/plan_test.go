@@ -146,6 +146,18 @@ func TestOccupied(t *testing.T) {
 	if !live.occupied(b, tid(77), 1) || live.occupied(b, b.Incarnation, 1) || live.occupied(b, tid(77), step.Instant(sessionNs)) {
 		t.Fatal("an id is held by the one who is heard, as long as it is")
 	}
+
+	im = world(t, []meta.BrokerState{meta.ControlledShutdown})
+	b, _ = im.Broker(1)
+	live = newLiveness(im, sessionNs, 0)
+	live.heard(b, Heartbeat{}, 0, 1, true)
+	if !live.occupied(b, tid(77), 1) {
+		t.Fatal("only the broker itself can say that it leaves")
+	}
+	live.heard(b, Heartbeat{WantShutdown: true}, 1, 2, true)
+	if live.occupied(b, tid(77), 2) {
+		t.Fatal("one that leaves holds its id")
+	}
 }
 
 func TestPlaceReplicas(t *testing.T) {
