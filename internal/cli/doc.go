@@ -15,7 +15,8 @@
 //	I4  Nothing is read, dialled or built before the command line has been understood.
 //
 // Goroutines: one that reads a line while a signal may come (stream.go), one
-// that waits for a server's end (runfile.go); both end with the process. Locks:
+// that waits for a server's end (runfile.go), one per node that dev-cluster has
+// started (dev_cluster.go); all end with the process, the nodes do not. Locks:
 // syncWriter.mu, sending.mu.
 //
 // Tests: the help texts against files that Kafka's tools printed; tables for
