@@ -86,7 +86,7 @@ func TestErrorCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, list, _ := strings.Cut(string(raw), "## 7. Error codes")
+	_, list, _ := strings.Cut(string(raw), "## 8. Error codes")
 	listed := map[int16]bool{}
 	for line := range strings.Lines(list) {
 		cells := strings.Split(line, "|")
