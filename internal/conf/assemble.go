@@ -119,6 +119,9 @@ func (l *loader) timings() {
 	b.ReplicaFetchBackoff = b.ms("replica.fetch.backoff.ms")
 	b.ReplicaFetchWaitMax = b.ms("replica.fetch.wait.max.ms")
 	b.HeartbeatInterval = b.ms("broker.heartbeat.interval.ms")
+	if b.val("auto.leader.rebalance.enable").flag {
+		b.BalanceInterval = time.Duration(min(b.val("leader.imbalance.check.interval.seconds").num, math.MaxInt32)) * time.Second
+	}
 	b.SessionTimeout = b.ms("broker.session.timeout.ms")
 	b.RegistrationTimeout = b.ms("initial.broker.registration.timeout.ms")
 	b.ElectionTimeout = b.ms("controller.quorum.election.timeout.ms")

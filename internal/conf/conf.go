@@ -78,6 +78,7 @@ type Broker struct {
 	CleanerEnable                     bool
 	Groups                            Groups
 	HeartbeatInterval, SessionTimeout time.Duration
+	BalanceInterval                   time.Duration // 0: leads do not go back by themselves
 	RegistrationTimeout               time.Duration
 	ElectionTimeout                   time.Duration // raft's election timeout
 	QuorumFetchTimeout                time.Duration // raft's heartbeat timeout; the lease is half of it

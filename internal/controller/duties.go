@@ -64,7 +64,9 @@ func (c *Controller) lead(ctx context.Context, t Term) {
 	}
 	c.noteVoters(ctx, im)
 	c.mu.Lock()
-	c.leading = &leadership{term: t.Number, live: newLiveness(im, int64(c.o.SessionTimeout), c.now())}
+	live := newLiveness(im, int64(c.o.SessionTimeout), c.now())
+	live.balance = balancing{every: c.o.BalanceInterval, lookAt: c.now() + step.Instant(c.o.BalanceInterval)}
+	c.leading = &leadership{term: t.Number, live: live}
 	c.mu.Unlock()
 	c.active.Store(true)
 	c.signal()

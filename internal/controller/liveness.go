@@ -44,6 +44,7 @@ type Liveness struct {
 	Session  int64 // nanoseconds that a silent broker is given
 	sessions map[int32]*session
 	deleted  map[step.TopicID]step.Instant // since when a topic is known as deleted
+	balance  balancing
 }
 
 // newLiveness begins a leadership: whoever the image calls alive has the whole

@@ -42,6 +42,8 @@ type Options struct {
 	HeartbeatInterval time.Duration // of brokers; 500 ms
 	SessionTimeout    time.Duration // of brokers; 3 s
 	ElectionTimeout   time.Duration // of raft; 500 ms. The lease is half of it
+	// BalanceInterval is how often leads go back to preferred replicas; 0: never.
+	BalanceInterval time.Duration
 	// SnapshotBytes of applied entries make a snapshot worth while; 64 MiB.
 	SnapshotBytes int64
 }

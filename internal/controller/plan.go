@@ -17,14 +17,15 @@ const planLimit = 1000
 
 // Plan is the duties of the active controller: what ought to be proposed now,
 // given the image and who is alive. It is a pure function, but that it notes in
-// live since when it has known of a deletion.
+// live since when it has known of a deletion, and who may soon get a lead back.
 func Plan(im *meta.Image, live *Liveness, self int32, now step.Instant) (cmds []meta.Command) {
 	for b := range im.Brokers() {
 		if to, move := duty(b, live, self, now); move && len(cmds) < planLimit {
 			cmds = append(cmds, meta.SetBrokerState{ID: b.ID, Epoch: b.Epoch, State: to})
 		}
 	}
-	return append(cmds, purges(im, live, self, now)...)
+	cmds = append(cmds, purges(im, live, self, now)...)
+	return append(cmds, live.balance.plan(im, now)...)
 }
 
 // duty is the state that a broker should be in instead of the one it is in. The
