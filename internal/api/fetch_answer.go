@@ -157,6 +157,8 @@ func (f *fetchCall) partition(e *encoder, p *fetching) {
 	if p.size > 0 {
 		if f.follower == nil {
 			p.p.Sent(p.size)
+		} else {
+			p.p.CopiedOut(p.size)
 		}
 		f.frame.B = e.b
 		f.frame.File(&p.read.Range)

@@ -150,6 +150,8 @@ func TestHealthAndMetrics(t *testing.T) {
 		"brokerd_controller_active 1", `brokerd_connections{listener="PLAINTEXT"}`, `brokerd_request_duration_seconds_count{api="ApiVersions"}`,
 		"kafka_controller_kafkacontroller_activecontrollercount 1", "kafka_server_replicamanager_underminisrpartitioncount 0",
 		`kafka_network_requestmetrics_requests_total{request="ApiVersions"} `, `kafka_network_requestmetrics_totaltimems{request="ApiVersions",quantile="0.99"}`,
+		"brokerd_unclean_elections_total 0", "brokerd_isr_shrinks_total 0", "kafka_server_replicamanager_atminisrpartitioncount 1",
+		"kafka_controller_controllerstats_uncleanleaderelections_total 0", "kafka_server_replicafetchermanager_maxlag 0",
 		`kafka_server_brokertopicmetrics_messagesin_total{topic="t"} 1`, `kafka_server_brokertopicmetrics_bytesin_total{topic="t"}`,
 	} {
 		if !strings.Contains(body, name) {

@@ -74,9 +74,11 @@ func (b *Broker) registerMetrics() {
 	r.Collect(serverFamilies, b.collectServer)
 	r.Collect(clusterFamilies, b.collectCluster)
 	r.Collect(logFamilies, b.collectLogs)
+	r.Collect(copiedFamilies, b.collectCopied)
 	if b.o.Conf.MetricsCompat {
 		r.Collect(kafkaFamilies, b.collectKafka)
 		r.Collect(trafficFamilies, b.collectTraffic)
+		r.Collect(kafkaCopiedFamilies, b.collectKafkaCopied)
 		r.Collect(requestFamilies, b.timing.collect)
 	}
 }
@@ -116,6 +118,7 @@ var clusterFamilies = []obs.Family{
 	{Name: "brokerd_topics", Help: "Topics in the cluster.", Kind: obs.GaugeKind},
 	{Name: "brokerd_partitions", Help: "Partitions in the cluster.", Kind: obs.GaugeKind},
 	{Name: "brokerd_brokers", Help: "Registered brokers, by state.", Kind: obs.GaugeKind, Labels: []string{"state"}},
+	{Name: "brokerd_unclean_elections_total", Help: "Leaders given while this node was the controller that may lack acknowledged records.", Kind: obs.CounterKind},
 }
 
 func (b *Broker) collectCluster(s *obs.Scrape) {
@@ -133,6 +136,7 @@ func (b *Broker) collectCluster(s *obs.Scrape) {
 	for state, n := range states {
 		s.Emit(5, float64(n), state)
 	}
+	s.Emit(6, float64(b.control.UncleanElections()))
 }
 
 var logFamilies = []obs.Family{

@@ -71,6 +71,7 @@ func (f *following) take(r *kmsg.FetchResponseTopicPartition) error {
 	case r.ErrorCode != 0:
 		return kerr.ErrorForCode(r.ErrorCode)
 	}
+	f.leaderHW.Store(r.HighWatermark)
 	received := isr.Received{To: f.asked, HighWatermark: r.HighWatermark, Records: len(r.RecordBatches) > 0}
 	if d := r.DivergingEpoch; d.Epoch >= 0 || d.EndOffset >= 0 {
 		_, own := f.p.log.EndOf(d.Epoch)
@@ -127,6 +128,7 @@ func (f *following) append(batches []byte, leaderHW int64) error {
 	}
 	a, err := p.log.Replicate(f.epoch, batches)
 	if a.Batches > 0 {
+		p.m.copied.in.Add(int64(len(batches)))
 		var eff isr.Effects
 		if over := f.step(&eff, func() { f.core.Appended(p.log.View().End, leaderHW, &eff) }); over != nil {
 			return over

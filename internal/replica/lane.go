@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/brokerd/brokerd/internal/isr"
@@ -61,6 +62,8 @@ type following struct {
 	asked     isr.Fetch
 	after     time.Time // it rests until then
 	rest      time.Duration
+
+	leaderHW atomic.Int64 // as of the last reply that brought it
 }
 
 // lanes is every lane of this broker: at most peers × directories × 2 × fetchers.

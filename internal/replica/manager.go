@@ -73,6 +73,7 @@ type Manager struct {
 	lanes   lanes
 	insync  insync
 	places  places
+	copied  copied
 	parked  atomic.Int64 // fetches that wait now
 }
 

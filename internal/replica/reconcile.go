@@ -202,6 +202,7 @@ func (p *Partition) become(have, w want) error {
 	case w.leader == p.m.self && newEpoch:
 		return p.lead(w)
 	case w.leader == p.m.self:
+		p.m.copied.altered(have.rec.ISR.Count(), w.rec.ISR.Count())
 		p.altered(w)
 	case newEpoch:
 		return p.follow(w)

@@ -121,6 +121,10 @@ func TestKilledFollower(t *testing.T) {
 		b.eventually(5*time.Second, "3 is back in sync", func() bool { return b.isr(topic, 0) == "[1 2 3]" })
 		b.Nodes[1].ack(topic, 0, "back")
 		b.same(topic, 0, 1, 2, 3)
+		c, d := b.Nodes[1].M.Copied(), b.Nodes[2].M.Copied()
+		if c.Shrinks != 1 || c.Expands != 1 || c.BytesOut == 0 || c.BytesIn != 0 || d.BytesIn != int64(len(b.Nodes[2].Bytes(topic, 0))) || d.MaxLag > 1 {
+			t.Errorf("leader %+v, follower %+v", c, d)
+		}
 	})
 }
 
