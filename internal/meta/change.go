@@ -41,7 +41,7 @@ func (c *change) result() (next part, moved, unclean bool) {
 	w := wake{
 		isr: c.old.set.moved(c.old.isr, c.set), elr: c.old.set.moved(c.old.elr, c.set),
 		last: c.old.set.moved(c.old.lastKnown(), c.set), unclean: c.unclean,
-		doubted: c.old.set.moved(c.old.doubted(), c.set),
+		doubted: c.old.set.moved(c.old.doubted(), c.set) | c.old.set.strangers(c.set),
 	}
 	unclean = c.settle(&next, &w, c.old.leader())
 	if next.set.complete(next.isr) { // an election from the ELR was what it still needed

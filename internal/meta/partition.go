@@ -76,6 +76,17 @@ func (s *replicaSet) moved(m mask, to *replicaSet) mask {
 	return out
 }
 
+// strangers is who is in to and not in s.
+func (s *replicaSet) strangers(to *replicaSet) mask {
+	var m mask
+	for i, id := range to.ids {
+		if s != to && s.pos(id) < 0 {
+			m |= bit(i)
+		}
+	}
+	return m
+}
+
 // key is what makes two sets the same one.
 func (s *replicaSet) key() string {
 	b := make([]byte, 0, 5+len(s.ids)*20)
@@ -170,8 +181,9 @@ func (p *Partition) ISRSize() int             { return p.isr.count() }
 func (p *Partition) InISR(id int32) bool      { return p.isr.has(slices.Index(p.Replicas, id)) }
 func (p *Partition) HasReplica(id int32) bool { return slices.Contains(p.Replicas, id) }
 
-// Doubted says whether a replica has not been in sync since an unclean election:
-// what it took for committed may have to go.
+// Doubted says whether a replica has not been in sync since an unclean election,
+// or since it was added, maybe with a log from before that nobody deleted: what it
+// took for committed may have to go.
 func (p *Partition) Doubted(id int32) bool {
 	return p.doubted.has(slices.Index(p.Replicas, id))
 }
