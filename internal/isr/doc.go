@@ -30,5 +30,6 @@
 // does, because the controller may still count it, and elect it.
 //
 // Goroutines and locks: none. Tests: testdata/*.txt are scripts (-rewrite accepts),
-// model_test.go compares random histories with a brute-force twin.
+// model_test.go compares random histories with a brute-force twin; package sim runs
+// clusters of them. Builds with the tag mutate can switch single rules off (mutate.go).
 package isr

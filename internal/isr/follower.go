@@ -45,7 +45,7 @@ func NewFollower(cfg Config, rec Record, log Log) *Follower {
 // Next gives the next fetch. Under fsync it leaves only when all that the last
 // reply brought is durable: the fetch offset is the durable end.
 func (f *Follower) Next(correlation int64, lastEpoch int32) (Fetch, bool) {
-	if f.waiting || (f.cfg.Fsync && f.durable < f.end) {
+	if f.waiting || f.cfg.Fsync && f.durable < f.end && !without("fetch after the group commit") {
 		return Fetch{}, false
 	}
 	f.waiting = true
@@ -57,7 +57,7 @@ func (f *Follower) Next(correlation int64, lastEpoch int32) (Fetch, bool) {
 // by Appended or Truncated. A reply without records leaves the question open:
 // the leader's session remembers it.
 func (f *Follower) Received(r Received, out *Effects) {
-	if !f.waiting || r.To != f.sent {
+	if !f.waiting || r.To != f.sent && !without("reply matched to its question") {
 		return
 	}
 	f.waiting = !r.Diverged && !r.Records

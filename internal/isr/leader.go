@@ -16,6 +16,7 @@ type Leader struct {
 	// pending is the ISR we asked for, at most one; meaningful if asked.
 	asked   bool
 	pending Mask
+	named   []Member // pending with the lives that had fetched when it was first asked for
 
 	followers []progress // by replica, our own entry unused; nil with one replica
 }
@@ -103,6 +104,9 @@ func (l *Leader) Altered(now step.Instant, rec Record, out *Effects) {
 		return
 	}
 	if rec.PartitionEpoch == l.rec.PartitionEpoch {
+		if without("only the log ends a proposal") {
+			l.asked = false
+		}
 		same := l.rec // D4: nothing else counts
 		same.Eligible, same.BrokerEpochs = rec.Eligible, rec.BrokerEpochs
 		l.remap(now, same)
@@ -125,7 +129,7 @@ func (l *Leader) Altered(now step.Instant, rec Record, out *Effects) {
 
 // advance raises the high watermark as far as R5 and D2 allow.
 func (l *Leader) advance(now step.Instant, out *Effects) {
-	if l.UnderMinISR() {
+	if l.UnderMinISR() && !without("frozen below min ISR") {
 		return
 	}
 	hw := l.own()

@@ -27,10 +27,11 @@ func (l *Leader) Fetched(now step.Instant, f Fetched, out *Effects) error {
 
 func (l *Leader) accept(f Fetched) (int, error) {
 	i := index(l.rec.Replicas, f.Replica)
+	fenced := !without("fetch epoch fencing")
 	switch {
-	case f.LeaderEpoch < l.rec.LeaderEpoch:
+	case fenced && f.LeaderEpoch < l.rec.LeaderEpoch:
 		return 0, ErrFencedEpoch
-	case f.LeaderEpoch > l.rec.LeaderEpoch:
+	case fenced && f.LeaderEpoch > l.rec.LeaderEpoch:
 		return 0, ErrUnknownEpoch
 	case i < 0 || i == l.self:
 		return 0, ErrNotReplica
@@ -87,7 +88,7 @@ func (l *Leader) Refused(r Refusal, out *Effects) {
 		l.asked = false
 		return
 	}
-	l.propose(l.pending, out)
+	l.ask(out)
 }
 
 // expand proposes everybody who may join. The leader of an unclean election
@@ -127,20 +128,33 @@ func (l *Leader) shrink(now step.Instant, out *Effects) {
 	}
 }
 
-// Members names who is in a mask, for a proposal.
+// Members names who is in a mask, for a proposal. One that is repeated names the
+// lives that it named first: a later life has not fetched what they had.
 func (l *Leader) Members(m Mask) []Member {
+	if m == l.pending && l.named != nil {
+		return l.named
+	}
+	return l.members(m)
+}
+
+func (l *Leader) members(m Mask) []Member {
 	out := make([]Member, 0, m.Count())
 	for i, id := range l.rec.Replicas {
 		if m.Has(i) {
-			out = append(out, Member{id, l.rec.BrokerEpochs[i]})
+			out = append(out, Member{id, l.rec.life(i)})
 		}
 	}
 	return out
 }
 
 func (l *Leader) propose(isr Mask, out *Effects) {
-	l.asked, l.pending = true, isr
+	l.asked, l.pending, l.named = true, isr, l.members(isr)
+	l.ask(out)
+}
+
+// ask sends the pending proposal, anew if it was sent before.
+func (l *Leader) ask(out *Effects) {
 	out.Propose = true
-	out.Proposal = Proposal{LeaderEpoch: l.rec.LeaderEpoch, PartitionEpoch: l.rec.PartitionEpoch, ISR: isr}
-	out.check(isr.Has(l.self), "R12: the leader proposes an ISR without itself")
+	out.Proposal = Proposal{LeaderEpoch: l.rec.LeaderEpoch, PartitionEpoch: l.rec.PartitionEpoch, ISR: l.pending}
+	out.check(l.pending.Has(l.self), "R12: the leader proposes an ISR without itself")
 }

@@ -64,7 +64,7 @@ func (l *Leader) holdsBack(now step.Instant, i int) bool {
 func (l *Leader) mayJoin(now step.Instant, i int) bool {
 	f := &l.followers[i]
 	return i != l.self && f.seen && !l.rec.ISR.Has(i) && l.rec.Eligible.Has(i) &&
-		f.offset >= l.hw && f.offset >= l.start && f.alive != silent && now.Sub(f.alive) <= l.cfg.LagMax/2
+		f.offset >= l.hw && (f.offset >= l.start || without("epoch start for joining")) && f.alive != silent && now.Sub(f.alive) <= l.cfg.LagMax/2
 }
 
 // remap carries the progress over to another record of the epoch. What a former

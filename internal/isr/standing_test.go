@@ -45,3 +45,21 @@ func TestStanding(t *testing.T) {
 		check(1, Standing{InISR: true, End: 100, Durable: durable(100)})
 	}
 }
+
+// A proposal that is repeated after a member died and registered anew speaks of
+// the life that had fetched: the controller refuses it then.
+func TestProposalKeepsTheLivesItNamed(t *testing.T) {
+	rec := Record{LeaderEpoch: 1, Replicas: []int32{1, 2}, ISR: 1, Eligible: 3, BrokerEpochs: []int64{10, 20}, MinISR: 1}
+	var e Effects
+	l := NewLeader(0, Config{Self: 1, LagMax: lagMax}, rec, Log{End: 5, Durable: 5}, &e)
+	if err := l.Fetched(1, Fetched{Replica: 2, BrokerEpoch: 20, LeaderEpoch: 1, Offset: 5}, &e); err != nil || !e.Propose {
+		t.Fatalf("err %v, proposes %v", err, e.Propose)
+	}
+	rec.BrokerEpochs = []int64{10, 21}
+	l.Altered(2, rec, &e)
+	e = Effects{}
+	l.Refused(Unknown, &e)
+	if got := l.Members(e.Proposal.ISR); !e.Propose || len(got) != 2 || got[1] != (Member{2, 20}) {
+		t.Fatalf("proposes %v with %v", e.Propose, got)
+	}
+}
