@@ -5,7 +5,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
 .PHONY: help build run test race cluster failover chaos clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
-.PHONY: hostile overload sim soak spec vuln licences cross full
+.PHONY: hostile overload sim mutations soak spec vuln licences cross full
 
 help: ## this menu
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,6 +36,9 @@ STEPS ?= 20000
 FIRST ?= 1
 sim: ## the cores of a cluster under faults, SEEDS histories of STEPS steps from seed FIRST on
 	$(GO) test -count 1 -timeout 24h -v -run 'TestCore$$' ./internal/sim -args -seeds $(SEEDS) -steps $(STEPS) -first $(FIRST)
+
+mutations: ## switch each safety rule off: the simulator must notice, and says after how many seeds
+	$(GO) test -tags mutate -count 1 -timeout 60m -v -run 'TestMutations|TestSavedMutations|TestJ' ./internal/sim
 
 # CLIENT and CASE choose by regular expression, SLICE=0/3 takes every third client, AGAINST=kafka asks Apache Kafka instead.
 clients: build ## 20 unmodified Kafka clients through one list of cases (CLIENT= CASE= SLICE= AGAINST=kafka)

@@ -70,7 +70,5 @@ func (c *Core) checkRecord(p int, a, b *meta.Partition, im *meta.Image, cmd meta
 			c.cover[covFromELR]++
 		}
 	}
-	if b.Leader != a.Leader || len(elr) > 0 {
-		c.checkMembers(p, 0)
-	}
+	c.checkMembers(p, 0)
 }

@@ -33,4 +33,4 @@ func (c *Core) checkAnswers(p int) {
 
 const lateness = 5e9 // nanoseconds
 
-var answerNames = [...]string{"acknowledged", "refused", "not leader", "too few in sync after the append", "timed out", "closed"}
+var answerNames = [...]string{"acknowledged", "refused", "not leader", "timed out", "closed"}

@@ -36,6 +36,9 @@ type Core struct {
 	quiet   bool // clients write no more
 	ids     uint32
 
+	intercept func(*message) bool // a directed scene keeps these in caught
+	caught    []*message
+
 	hash    uint64
 	cover   Coverage
 	failure *Failure
@@ -62,6 +65,8 @@ type Outcome struct {
 // Run lives through a plan: faults for plan.Steps steps, then all is mended and
 // must converge. story, if not nil, hears one line per event.
 func Run(p *Plan, story func(string)) Outcome {
+	switchOff(p.Rule)
+	defer switchOff("")
 	c := newCore(p, story)
 	c.guarded(func() {
 		c.begin()

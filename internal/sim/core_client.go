@@ -22,7 +22,6 @@ const (
 	answerAcked answer = iota
 	answerRefused
 	answerNotLeader
-	answerAfterAppend
 	answerTimedOut
 	answerClosed
 )
@@ -109,9 +108,6 @@ func (c *Core) release(n *node, p int) {
 		switch {
 		case t.acks == 1 && own >= t.end:
 			c.answer(n, p, t, answerAcked)
-		case t.acks == -1 && r.log.hw >= t.end && r.leader.UnderMinISR():
-			c.cover[covAfterAppend]++
-			c.answer(n, p, t, answerAfterAppend)
 		case t.acks == -1 && r.log.hw >= t.end:
 			c.checkAck(n, p, t)
 			c.answer(n, p, t, answerAcked)

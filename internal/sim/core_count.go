@@ -15,7 +15,6 @@ const (
 	covCutTail
 	covFrozen
 	covRefusedMin
-	covAfterAppend
 	covTimedOut
 	covZombie
 	covStaleFetch
@@ -36,7 +35,7 @@ const (
 
 var coverNames = [coverPoints]string{
 	"acknowledged", "elected", "elected from the ELR", "elected uncleanly", "diverging truncation", "records truncated",
-	"frozen watermark", "refused below min ISR", "committed but below min ISR", "produce timed out", "zombie leader wrote",
+	"frozen watermark", "refused below min ISR", "produce timed out", "zombie leader wrote",
 	"fetch of another epoch fenced", "stale reply dropped", "ISR shrank", "ISR grew", "ineligible member refused",
 	"old metadata replayed", "tail lost at a power cut", "fsync error", "clean restart", "reassignment completed",
 	"leaderless for good", "controller's answer lost", "offset not available yet",

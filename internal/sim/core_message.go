@@ -84,6 +84,10 @@ func (c *Core) reaches(i, j int) bool { return !c.cut[i][j] }
 // send puts a message on its way, which it may lose, or take twice.
 func (c *Core) send(m *message) {
 	m.uses = 0
+	if c.intercept != nil && c.intercept(m) {
+		c.caught = append(c.caught, m)
+		return
+	}
 	times := 1
 	switch {
 	case !c.reaches(int(m.from), int(m.to)), c.chance(c.plan.Drop) && !c.healed:

@@ -55,5 +55,7 @@
 // Goroutines: the bus, ended by the context of Run; timers. Locks: Net.mu over
 // everything, held to touch memory only.
 //
-// Tests: core_test.go (a slice of seeds; make sim for more), net_test.go.
+// Tests: core_test.go (a slice of seeds; make sim for more), scenes_test.go (directed
+// histories, J-01 and on), mutations_test.go (make mutations), testdata (histories that
+// failed once), net_test.go.
 package sim

@@ -1,0 +1,219 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/meta"
+)
+
+// scene is a directed history: three brokers, one partition, nothing happens by
+// chance but what the scene does.
+type scene struct {
+	*Core
+	t *testing.T
+}
+
+func newScene(t *testing.T, change func(*Plan)) *scene {
+	p := &Plan{
+		Seed: 1, Brokers: 3, Partitions: 1, Fsync: true, LagMax: time.Second, Session: 500 * time.Millisecond,
+		Delay: time.Millisecond, Sync: time.Millisecond,
+	}
+	if change != nil {
+		change(p)
+	}
+	switchOff(p.Rule)
+	t.Cleanup(func() { switchOff("") })
+	var story []string
+	s := &scene{newCore(p, func(line string) { story = append(story, line) }), t}
+	s.quiet = true
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, line := range story[max(0, len(story)-60):] {
+				t.Log(line)
+			}
+		}
+	})
+	s.begin()
+	s.run(50 * time.Millisecond)
+	return s
+}
+
+// run lets time pass.
+func (s *scene) run(d time.Duration) {
+	for until := s.now.Add(d); s.now < until && s.failure == nil; {
+		s.step()
+	}
+}
+
+// write sends n requests to broker id.
+func (s *scene) write(id int, acks int8, n int) {
+	for range n {
+		m := s.message(msgProduce)
+		m.to, m.acks, m.life, m.request = int8(id-1), acks, s.nodes[id-1].life, s.parts[0].ask()
+		s.produce(s.nodes[id-1], m)
+	}
+}
+
+func (s *scene) part() meta.Partition {
+	top, _ := s.image().Topic(s.topic)
+	p, _ := top.Partition(0)
+	return p
+}
+
+// isolate cuts broker id off from everybody, the controller too.
+func (s *scene) isolate(id int) { s.fault(Fault{Kind: Isolate, Node: id - 1, For: time.Hour}) }
+
+func (s *scene) wantLeader(id int32) {
+	s.t.Helper()
+	if p := s.part(); p.Leader != id {
+		s.t.Fatalf("leader is b%d, not b%d: in sync %v, eligible %v", p.Leader, id, p.ISR(), p.ELR())
+	}
+}
+
+// wantNothingLost mends everything and reads back.
+func (s *scene) wantNothingLost() {
+	s.t.Helper()
+	for _, n := range s.nodes {
+		s.start(n)
+	}
+	s.recover()
+	s.wantFine()
+}
+
+func (s *scene) wantFine() {
+	s.t.Helper()
+	if s.failure != nil {
+		s.t.Fatal(s.failure)
+	}
+}
+
+// J-01: the ISR shrinks to the leader alone, the leader dies, a stale replica is
+// there. It must not be elected.
+func TestJ01StaleReplicaIsNotElected(t *testing.T) {
+	s := newScene(t, nil)
+	s.isolate(3)
+	s.run(2 * time.Second) // the ISR is 1 2
+	s.write(1, -1, 3)
+	s.run(100 * time.Millisecond)
+	committed := len(s.parts[0].committed)
+	s.kill(s.nodes[1])
+	s.run(2 * time.Second) // the ISR is 1, the watermark is frozen
+	s.write(1, 1, 2)
+	s.run(100 * time.Millisecond)
+	if got := len(s.parts[0].committed); got != committed || committed == 0 {
+		t.Fatalf("%d records were committed, and %d with one replica in sync", committed, got)
+	}
+	s.mend(-1)
+	s.kill(s.nodes[0])
+	s.run(2 * time.Second)
+	s.wantLeader(-1) // 3 is active, but stale
+	s.start(s.nodes[1])
+	s.run(2 * time.Second)
+	s.wantLeader(2) // of the ELR: it has all that was committed
+	s.wantNothingLost()
+}
+
+// J-04: a fetch of an old epoch arrives when its leader leads again. Had it
+// counted, the watermark would pass what the follower has cut off since.
+//
+//	epoch 0  b1: 0 … 5   b2: 0 … 5, its fetch at 5 is late   b3: 0 … 2
+//	epoch 1  b3 leads, b2 cuts back to 2
+//	epoch 2  b3 dies, b1 leads from 5: the late fetch comes
+func TestJ04FetchOfAnOldEpoch(t *testing.T) {
+	if s := lateFetch(t, ""); s.failure != nil || s.cover[covStaleFetch] == 0 {
+		t.Fatalf("failure %v, %d fetches fenced", s.failure, s.cover[covStaleFetch])
+	}
+	if !canMutate {
+		return
+	}
+	if s := lateFetch(t, RuleFetchEpoch); s.failure == nil {
+		t.Fatal("nobody notices that fetches are not fenced")
+	}
+}
+
+func lateFetch(t *testing.T, rule string) *scene {
+	s := newScene(t, func(p *Plan) { p.Rule, p.LagMax = rule, time.Minute })
+	s.write(1, -1, 1)
+	s.run(100 * time.Millisecond)
+	base := s.nodes[0].reps[0].log.end()
+	s.cut[0][2], s.cut[2][0] = true, true
+	s.intercept = func(m *message) bool {
+		return m.kind == msgFetch && m.from == 1 && m.fetch.Offset > base && m.fetch.LeaderEpoch == 0
+	}
+	s.write(1, 1, 2)
+	s.run(100 * time.Millisecond)
+	if len(s.caught) == 0 {
+		t.Fatal("no fetch was late")
+	}
+	late := s.caught[0]
+	s.commit(meta.Reassign{Topic: s.topic, Target: []int32{3, 1, 2}})
+	s.commit(meta.ElectLeader{Topic: s.topic})
+	s.run(time.Second)
+	s.wantLeader(3)
+	if end := s.nodes[1].reps[0].log.end(); end != base {
+		t.Fatalf("b2 ends at %d, and should have cut back to %d", end, base)
+	}
+	s.cut[1][0] = true
+	s.kill(s.nodes[2])
+	s.run(time.Second)
+	s.wantLeader(1)
+	s.receive(s.nodes[0], late)
+	s.run(100 * time.Millisecond)
+	return s
+}
+
+// J-05: the last replica in sync loses power. Who is eligible takes over, and
+// nothing that was acknowledged is lost.
+func TestJ05LastReplicaStanding(t *testing.T) {
+	s := newScene(t, nil)
+	s.write(1, -1, 3)
+	s.run(100 * time.Millisecond)
+	s.isolate(2)
+	s.isolate(3)
+	s.run(2 * time.Second)
+	if p := s.part(); p.ISRSize() != 1 || len(p.ELR()) == 0 {
+		t.Fatalf("in sync %v, eligible %v", p.ISR(), p.ELR())
+	}
+	s.write(1, 1, 5)
+	s.powerCut(s.nodes[0])
+	s.mend(-1)
+	s.run(2 * time.Second)
+	if p := s.part(); p.Leader != 2 && p.Leader != 3 {
+		t.Fatalf("b%d leads: in sync %v, eligible %v", p.Leader, p.ISR(), p.ELR())
+	}
+	s.wantNothingLost()
+}
+
+// J-06: nobody is elected who is fenced, whatever the topic opts in to.
+func TestJ06FencedIsNotElected(t *testing.T) {
+	s := newScene(t, func(p *Plan) { p.Unclean = true })
+	for _, n := range s.nodes {
+		s.kill(n)
+	}
+	s.run(2 * time.Second)
+	s.wantLeader(-1)
+	s.start(s.nodes[2])
+	s.run(2 * time.Second)
+	s.wantLeader(3)
+	s.wantFine()
+}
+
+// J-07: a leader that registers anew, before its session ended, is out of the
+// ISR under another leader epoch.
+func TestJ07RegistrationRaisesTheEpoch(t *testing.T) {
+	s := newScene(t, nil)
+	before := s.part()
+	s.kill(s.nodes[0])
+	s.start(s.nodes[0])
+	for range 1000 {
+		if b, _ := s.image().Broker(1); b.Incarnation == s.nodes[0].incarnation {
+			break
+		}
+		s.step()
+	}
+	if p := s.part(); p.LeaderEpoch <= before.LeaderEpoch || p.InISR(1) || p.Leader == 1 {
+		t.Fatalf("epoch %d after %d, leader b%d, in sync %v", p.LeaderEpoch, before.LeaderEpoch, p.Leader, p.ISR())
+	}
+	s.wantNothingLost()
+}
