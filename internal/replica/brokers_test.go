@@ -197,6 +197,7 @@ func (x *node) Start() {
 			return wire.PeerOptions{Network: host, Addr: fmt.Sprintf("b%d:9092", id), ClientID: "follower", Software: "brokerd", SoftwareVersion: "1"}, nil
 		},
 		Alter: b.alter,
+		Fault: x.report,
 	})
 	store, err := storage.Open(context.Background(), storage.Options{
 		FS: x.Disk, Dirs: logDirs, Flushed: x.M.Flushed, DirFailed: x.M.DirFailed, Logger: log,
@@ -230,6 +231,11 @@ func (x *node) Start() {
 		all.Wait()
 		_ = store.Close() // of a crashed broker: it writes to a disk that nobody reads again
 	}
+}
+
+// report takes bad replicas to the controller; it does not block its caller.
+func (x *node) report(f replica.Fault) {
+	go x.b.Propose([]meta.Command{meta.ReportFault{Broker: x.ID, BrokerEpoch: x.epoch, Corrupt: f.Corrupt, Partitions: f.Partitions}})
 }
 
 // register makes the broker known in a new life, and active.

@@ -130,6 +130,7 @@ func (m *Manager) tick() {
 	for _, id := range ids {
 		m.followTopic(im, id.Topic)
 	}
+	m.refetch(im)
 }
 
 func (p *Partition) tick() {

@@ -17,6 +17,8 @@ import (
 type lost struct {
 	mu   sync.Mutex
 	byID map[step.PartitionID]Lost
+
+	again map[step.PartitionID]bool // begun anew already in this life
 }
 
 // Lost is a partition that this broker cannot serve, though its directories work.
@@ -36,7 +38,7 @@ func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
 	if m.lost.put(Lost{id, topic, err}) {
 		text := "partition is offline: its log is left as it is"
 		if corrupt {
-			text = "partition is corrupt below what was acknowledged: nothing is cut, it needs another replica or an operator"
+			text = "partition is corrupt below what was acknowledged: nothing is cut; it is fetched anew when another replica leads, else it needs an operator"
 		}
 		m.log.Error(text, "topic", topic, "partition", id.Index, "err", err)
 		m.report(Fault{Corrupt: corrupt, Partitions: []step.PartitionID{id}})
@@ -56,6 +58,26 @@ func (s *lost) put(l Lost) bool {
 	}
 	s.byID[l.ID] = l
 	return true
+}
+
+// takeAgain claims the one chance of a replica to be begun anew.
+func (s *lost) takeAgain(id step.PartitionID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.again[id] {
+		return false
+	}
+	if s.again == nil {
+		s.again = map[step.PartitionID]bool{}
+	}
+	s.again[id] = true
+	return true
+}
+
+func (s *lost) forget(id step.PartitionID) {
+	s.mu.Lock()
+	delete(s.byID, id)
+	s.mu.Unlock()
 }
 
 // loseUnopened takes in what the store could not bring back at its start.

@@ -21,9 +21,10 @@ type Partition struct {
 	log   *storage.Log // set before opened is closed
 
 	// opened is closed when the log is open, or openErr says why not.
-	opened  chan struct{}
-	openErr error
-	left    chan struct{} // closed once the files are given up
+	opened   chan struct{}
+	openErr  error
+	left     chan struct{} // closed once the files are given up
+	asideErr error         // why its data could not be set aside; before left is closed
 
 	unsettled atomic.Bool // it could not take its role, for a reason that may pass
 

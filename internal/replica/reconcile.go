@@ -14,6 +14,7 @@ import (
 type want struct {
 	index  uint64 // of the image it is read from: an older one changes nothing (R13)
 	gone   bool   // deleted, or this broker is no replica any more
+	aside  bool   // gone, but what there is stays under another name (refetch)
 	leader int32
 	rec    isr.Record
 	conf   *conf.Topic
@@ -191,7 +192,7 @@ func final(err error) bool {
 // become makes the partition what w says.
 func (p *Partition) become(have, w want) error {
 	if w.gone {
-		p.leave(have)
+		p.leave(have, w.aside)
 		return nil
 	}
 	if have.conf != w.conf {
@@ -292,10 +293,14 @@ func (p *Partition) followOn(w want) {
 }
 
 // leave answers who waits and gives the files up.
-func (p *Partition) leave(have want) {
+func (p *Partition) leave(have want, aside bool) {
 	defer close(p.left)
 	p.resign(ErrUnknownPartition)
 	p.stopFollowing()
+	if aside {
+		p.asideErr = p.m.store.Quarantine(p.id)
+		return
+	}
 	delay := p.m.deleteDelay(have.conf)
 	if err := p.log.Delete(delay); err != nil {
 		p.m.log.Error("log of a deleted partition cannot be renamed", "topic", p.topic, "partition", p.id.Index, "err", err)

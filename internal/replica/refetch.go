@@ -1,0 +1,58 @@
+package replica
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/internal/storage"
+)
+
+// refetch begins replicas anew whose data is bad (S4), once the image shows that
+// nobody counts on them any more and that another broker leads. What there was is
+// set aside, not deleted. Each is begun anew once in a broker's life: a disk that
+// spoils it again needs an operator, not more copies.
+func (m *Manager) refetch(im *meta.Image) {
+	for _, l := range m.Lost() {
+		t, ok := im.Topic(l.ID.Topic)
+		if !ok || !errors.Is(l.Err, storage.ErrCorrupt) || !m.spare(t, l.ID.Index) || !m.lost.takeAgain(l.ID) {
+			continue
+		}
+		if err := m.setAside(im, t, l.ID.Index); err != nil {
+			m.log.Error("corrupt replica cannot be set aside: it stays offline until a restart", "topic", t.Name, "partition", l.ID.Index, "err", err)
+			continue
+		}
+		m.lost.forget(l.ID)
+		m.log.Warn("corrupt replica is begun anew from its leader", "topic", t.Name, "partition", l.ID.Index)
+		m.followTopic(im, t.ID)
+	}
+}
+
+// spare says whether a replica here is out of ISR and ELR, and another leads.
+func (m *Manager) spare(t *meta.Topic, i int32) bool {
+	p, ok := t.Partition(i)
+	return ok && p.HasReplica(m.self) && p.Leader >= 0 && p.Leader != m.self && !p.InISR(m.self) && !slices.Contains(p.ELR(), m.self)
+}
+
+// setAside takes a partition out of service and renames what it has. Whoever asks
+// for it next makes another one, with an empty log.
+func (m *Manager) setAside(im *meta.Image, t *meta.Topic, i int32) error {
+	id := step.PartitionID{Topic: t.ID, Index: i}
+	if h := m.topics.topic(t.ID); h != nil {
+		if p := h.at(i); p != nil {
+			<-p.opened
+			if p.openErr == nil {
+				p.ask(want{index: im.Index(), gone: true, aside: true})
+				p.settle()
+				<-p.left
+				h.slot(i).Store(nil)
+				return p.asideErr
+			}
+		}
+		h.mu.Lock()
+		delete(h.onDisk, i)
+		h.mu.Unlock()
+	}
+	return m.store.Quarantine(id)
+}

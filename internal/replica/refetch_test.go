@@ -1,0 +1,50 @@
+package replica_test
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/vfs"
+)
+
+// TestCorruptReplica: a log that lost what it vouched for leaves the ISR, is set
+// aside and fetched anew from the leader; a second time it stays offline.
+func TestCorruptReplica(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		for k := range 10 {
+			b.Nodes[1].ack(topic, 0, fmt.Sprint("value ", k))
+		}
+		b.same(topic, 0, 1, 2, 3)
+		x := b.Nodes[3]
+		dir := x.Partition(topic, 0).Log().Dir()
+		x.Stop()
+		x.Fence()
+		b.Nodes[1].ack(topic, 0, "meanwhile")
+		file, err := x.FS.Open(path.Join(dir, "t-0", "00000000000000000000.log"), vfs.Write)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Truncate(100); err != nil {
+			t.Fatal(err)
+		}
+		_ = file.Close() // of a memory file
+		x.Start()
+		if lost := x.M.Lost(); len(lost) != 1 {
+			t.Fatalf("nobody noticed: %v", lost)
+		}
+		b.eventually(20*time.Second, "3 is back in sync", func() bool { return b.isr(topic, 0) == "[1 2 3]" })
+		b.Nodes[1].ack(topic, 0, "after")
+		b.same(topic, 0, 1, 2, 3)
+		if lost := x.M.Lost(); len(lost) != 0 {
+			t.Errorf("still lost: %v", lost)
+		}
+		names, err := x.FS.List(dir)
+		if err != nil || !strings.Contains(fmt.Sprint(names), "-stray") {
+			t.Errorf("what there was is gone: %v, %v", names, err)
+		}
+	})
+}
