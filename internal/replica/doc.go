@@ -28,6 +28,8 @@
 //	    is queued under the lock that raises it: no wake is lost.
 //	M5  data that the metadata does not know is renamed, never deleted (D11), and
 //	    the only replica in a directory that did not come back is not begun anew.
+//	    A corrupt log of which others have copies is renamed, and fetched anew
+//	    once in a broker's life (S4).
 //	M6  one goroutine at a time changes a partition's role; the epoch is durable
 //	    in its log before anything is served under it.
 //	M7  a lane writes to a log only between begin and end, and a role changes
