@@ -17,11 +17,12 @@ type writer struct {
 	t     *meta.Topic
 	stop  chan struct{}
 	ended chan struct{}
-	acked []string // of the writer until it has ended
+	turn  chan struct{} // full while the writer looks at a node, or one is started or killed
+	acked []string      // of the writer until it has ended
 }
 
 func (b *brokers) write(t *meta.Topic) *writer {
-	w := &writer{b: b, t: t, stop: make(chan struct{}), ended: make(chan struct{})}
+	w := &writer{b: b, t: t, stop: make(chan struct{}), ended: make(chan struct{}), turn: make(chan struct{}, 1)}
 	go w.run()
 	return w
 }
@@ -39,10 +40,19 @@ func (w *writer) run() {
 		if rec.Leader < 0 {
 			continue
 		}
-		if w.b.Nodes[rec.Leader].Send(w.t, 0, replica.AcksAll, value).Wait(time.Second) == nil {
+		var s *sent
+		w.alone(func() { s = w.b.Nodes[rec.Leader].Send(w.t, 0, replica.AcksAll, value) })
+		if s.Wait(time.Second) == nil {
 			w.acked = append(w.acked, value)
 		}
 	}
+}
+
+// alone does something to a node while the writer does not use it.
+func (w *writer) alone(do func()) {
+	w.turn <- struct{}{}
+	do()
+	<-w.turn
 }
 
 // finish stops the writer and wants everything that was acknowledged at a broker.
@@ -94,22 +104,22 @@ func TestMoveTheOnlyReplica(t *testing.T) {
 				w := b.write(topic)
 				time.Sleep(time.Second)
 				if dies == 2 {
-					b.Nodes[2].Kill()
+					w.alone(b.Nodes[2].Kill)
 					b.Nodes[2].Fence()
 				}
 				b.Must(meta.Reassign{Topic: topic.ID, Target: []int32{2}})
 				if dies == 1 {
-					b.Nodes[1].Kill()
+					w.alone(b.Nodes[1].Kill)
 					b.Nodes[1].Fence()
 				}
 				time.Sleep(time.Second)
 				if dies != 0 {
-					b.Nodes[dies].Start()
+					w.alone(b.Nodes[dies].Start)
 				}
 				b.moved(topic, "[2] 2")
 				time.Sleep(100 * time.Millisecond)
 				b.gone(topic, 1)
-				b.Nodes[1].Kill()
+				w.alone(b.Nodes[1].Kill)
 				b.Nodes[1].Fence()
 				b.Nodes[2].ack(topic, 0, "after")
 				w.finish(2, 100)
@@ -159,6 +169,7 @@ func TestCancelAMove(t *testing.T) {
 		b.Net.Heal()
 		b.moved(topic, "[2 1] 1") // as Kafka does: the order of before is not kept
 		b.gone(topic, 3)
+		time.Sleep(50 * time.Millisecond) // until 1 has heard
 		b.Nodes[1].ack(topic, 0, "after")
 		b.same(topic, 0, 1, 2)
 	})
