@@ -14,6 +14,11 @@ func (t *turn) describe(e DescribeGroup) {
 	r.Group, r.State = e.Group, "Dead"
 	g := t.groups[e.Group]
 	switch {
+	case g != nil && g.consumer != nil:
+		why := fmt.Sprintf("Group %s is not a classic group.", e.Group)
+		if r.ErrorMessage = &why; e.Version >= 6 {
+			r.ErrorCode = codeGroupNotFound
+		}
 	case g != nil:
 		g.classic.describe(&r)
 	case e.Version >= 6:
@@ -53,6 +58,9 @@ func (t *turn) list(r *kmsg.ListGroupsRequest) {
 		listed := kmsg.NewListGroupsResponseGroup()
 		listed.Group, listed.ProtocolType = id, c.kind
 		listed.GroupState, listed.GroupType = c.state.String(), "classic"
+		if n := t.groups[id].consumer; n != nil {
+			listed.ProtocolType, listed.GroupState, listed.GroupType = consumerProtocol, n.stateName(), "consumer"
+		}
 		if wanted(states, listed.GroupState) && wanted(types, listed.GroupType) {
 			resp.Groups = append(resp.Groups, listed)
 		}
@@ -83,7 +91,7 @@ func (t *turn) deleteGroup(id string) {
 		r.ErrorCode = codeInvalidGroupID
 	case g == nil:
 		r.ErrorCode, r.ErrorMessage = codeGroupNotFound, notFound(id)
-	case g.classic.state != empty:
+	case g.used():
 		message := "The group is not empty."
 		r.ErrorCode, r.ErrorMessage = codeNonEmptyGroup, &message
 	default:
@@ -104,8 +112,16 @@ func (t *turn) deleteGroup(id string) {
 	t.answer(id, &r)
 }
 
+// used tells whether a group has members.
+func (g *group) used() bool {
+	return g.classic.state != empty || g.consumer != nil && len(g.consumer.members) > 0
+}
+
 // end writes the end of a group's metadata and forgets who was to join.
 func (t *turn) end(g *group) {
+	if g.consumer != nil {
+		t.endConsumer(g)
+	}
 	for _, id := range sorted(g.classic.pending) {
 		t.timer(timerKey(keySession, g.id, id), 0)
 	}

@@ -11,6 +11,15 @@ type Config struct {
 	Retention        time.Duration // offsets.retention.minutes
 	CheckInterval    time.Duration // offsets.retention.check.interval.ms
 	MaxMetadataBytes int           // offset.metadata.max.bytes
+	Consumer         ConsumerConfig
+}
+
+// ConsumerConfig is what may be set of groups that the coordinator assigns.
+type ConsumerConfig struct {
+	Session   time.Duration // group.consumer.session.timeout.ms
+	Heartbeat time.Duration // group.consumer.heartbeat.interval.ms
+	MaxSize   int           // group.consumer.max.size
+	Assignors []string      // group.consumer.assignors; the first one is used unless members want another
 }
 
 // DefaultConfig has Kafka's defaults.
@@ -23,6 +32,10 @@ func DefaultConfig() Config {
 		Retention:        7 * 24 * time.Hour,
 		CheckInterval:    10 * time.Minute,
 		MaxMetadataBytes: 4096,
+		Consumer: ConsumerConfig{
+			Session: 45 * time.Second, Heartbeat: 5 * time.Second, MaxSize: 1<<31 - 1,
+			Assignors: []string{"uniform", "range"},
+		},
 	}
 }
 
@@ -37,6 +50,8 @@ const (
 	codeUnknownMember        int16 = 25
 	codeInvalidSession       int16 = 26
 	codeRebalance            int16 = 27
+	codeUnsupportedVersion   int16 = 35
+	codeInvalidRequest       int16 = 42
 	codeNonEmptyGroup        int16 = 68
 	codeGroupNotFound        int16 = 69
 	codeMemberIDRequired     int16 = 79
@@ -45,4 +60,9 @@ const (
 	codeSubscribed           int16 = 86
 	codeUnstableOffset       int16 = 88
 	codeUnknownTopicID       int16 = 100
+	codeFencedEpoch          int16 = 110
+	codeUnreleasedInstance   int16 = 111
+	codeUnsupportedAssignor  int16 = 112
+	codeStaleEpoch           int16 = 113
+	codeInvalidRegex         int16 = 128
 )

@@ -10,12 +10,20 @@
 // Records have Kafka's own keys and values, so what Kafka's tools read there
 // they read here, and a directory of Kafka's is read here.
 //
+// A classic group's members assign partitions among themselves; a consumer
+// group's (KIP-848) are assigned here: consumer*.go, with assign.go for what
+// shall be whose. There a step writes records and applies them at once, by what
+// Replay uses: nothing soft decides who owns what.
+//
 // Invariants
 //
 //	C0  durable state is what replaying the log gives, after every step; a stable
 //	    group is what a new coordinator takes it for.
 //	G1  within one generation a member has one assignment: that of the generation's
-//	    leader, in the log before anybody hears of it.
+//	    leader, in the log before anybody hears of it. In a consumer group a
+//	    partition is given to a member when no other has it, or had it and has
+//	    not said that it gave it up.
+//	G2  the rebalance timeout runs only for a consumer that owes partitions.
 //	G3  when nothing fails any more, all who join share a stable group.
 //	G4  no member is given an assignment of an older generation than its last one.
 //	O1  of a plain and a transactional commit the one whose record is later counts.
@@ -34,6 +42,7 @@
 //
 // Tests: classic_test.go and offsets_test.go hold the rules one by one, run by a
 // bed that appends, replays and checks C0 like the shell; sim_test.go lets members,
-// lost answers and dying coordinators loose by seed (-group.seeds); FuzzRecord
-// reads any record.
+// lost answers and dying coordinators loose by seed (-group.seeds), and so does
+// consumer_test.go; assign_test.go compares with what an assignment must be;
+// FuzzRecord reads any record.
 package group

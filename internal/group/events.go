@@ -63,6 +63,18 @@ type ListGroups struct{ Req *kmsg.ListGroupsRequest }
 // DeleteGroup is answered with *kmsg.DeleteGroupsResponseGroup.
 type DeleteGroup struct{ Group string }
 
+// ConsumerGroupHeartbeat is answered with *kmsg.ConsumerGroupHeartbeatResponse.
+// May tells which topics the sender may know of when it subscribes by a regular
+// expression; nil: all of them.
+type ConsumerGroupHeartbeat struct {
+	Client Client
+	Req    *kmsg.ConsumerGroupHeartbeatRequest
+	May    func(topic string) bool
+}
+
+// ConsumerGroupDescribe is answered with *kmsg.ConsumerGroupDescribeResponseGroup.
+type ConsumerGroupDescribe struct{ Group string }
+
 // TimerFired tells that a timer is due.
 type TimerFired struct{ Key string }
 
@@ -70,3 +82,7 @@ type TimerFired struct{ Key string }
 // machine compares what it has with Input.Cluster, and the offsets of topics
 // that are not there go.
 type TopicsDeleted struct{}
+
+// TopicsChanged tells that topics came, went or grew, or may have: groups look at
+// what they subscribe to again.
+type TopicsChanged struct{}

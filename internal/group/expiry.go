@@ -50,7 +50,7 @@ func (t *turn) sweepGroup(g *group) (more bool) {
 		}
 	}
 	c := &g.classic
-	if left == 0 && len(g.staged) == 0 && c.state == empty && len(c.pending) == 0 {
+	if left == 0 && len(g.staged) == 0 && !g.used() && len(c.pending) == 0 {
 		t.end(g)
 	}
 	return false
@@ -64,6 +64,9 @@ func (t *turn) gone(g *group, p partition, o offset) bool {
 	}
 	if t.orphan(p, o) {
 		return true
+	}
+	if g.consumer != nil && g.subscribed(p.topic) {
+		return false
 	}
 	since := o.commitMs
 	switch c := &g.classic; {

@@ -214,10 +214,18 @@ func (m *Machine) durable() string {
 	var s strings.Builder
 	for _, id := range sorted(m.groups) {
 		g := m.groups[id]
-		if g.meta == nil && len(g.offsets) == 0 && len(g.staged) == 0 {
+		if g.meta == nil && len(g.offsets) == 0 && len(g.staged) == 0 && g.consumer == nil {
 			continue
 		}
 		fmt.Fprintf(&s, "%s meta=%x\n", id, g.meta)
+		if c := g.consumer; c != nil {
+			fmt.Fprintf(&s, "  epoch %d hash %x placed %d %v\n", c.epoch, c.hash, c.placed, c.regexes)
+			for _, name := range sorted(c.members) {
+				m := c.members[name]
+				fmt.Fprintf(&s, "  %s %x target %v %+v\n", name, m.about.append(nil), m.target, m.current)
+			}
+			fmt.Fprintf(&s, "  owners %v static %v\n", c.owners, c.static)
+		}
 		for _, p := range sortedPartitions(g.offsets) {
 			fmt.Fprintf(&s, "  %v %+v\n", p, g.offsets[p])
 		}

@@ -25,6 +25,16 @@ func (t *turn) join(e JoinGroup) {
 		t.refuseJoin(r, r.MemberID, codeUnknownMember)
 		return
 	}
+	if g != nil && g.consumer != nil {
+		if len(g.consumer.members) > 0 {
+			t.refuseJoin(r, r.MemberID, codeInconsistentProtocol)
+			return
+		}
+		if r.MemberID != "" {
+			t.refuseJoin(r, r.MemberID, codeUnknownMember)
+			return
+		}
+	}
 	if g == nil {
 		g = t.get(r.Group)
 		defer t.settle(g) // refused, it was never there

@@ -17,6 +17,8 @@ type Machine struct {
 	groups map[string]*group
 	open   map[int64]map[string]bool // producers with an open transaction, and the groups they staged offsets of
 	sweep  []string                  // groups that a running sweep has yet to look at
+
+	topicsSeen int64 // goes up when topics may be others than before
 }
 
 // group is one group. meta, offsets and staged are durable: only Replay writes
@@ -27,6 +29,8 @@ type group struct {
 	offsets map[partition]offset
 	staged  map[int64]map[partition]offset // by producer, until its transaction ends
 	classic classic
+
+	consumer *consumer // nil: it is a classic group
 }
 
 // New makes the machine of an empty log.
@@ -68,10 +72,16 @@ func (m *Machine) Step(now step.Instant, in step.Input, out *step.Effects) {
 		t.list(e.Req)
 	case DeleteGroup:
 		t.deleteGroup(e.Group)
+	case ConsumerGroupHeartbeat:
+		t.consumerBeat(e)
+	case ConsumerGroupDescribe:
+		t.describeConsumer(e.Group)
 	case TimerFired:
 		t.fired(e.Key)
 	case TopicsDeleted:
 		t.startSweep()
+	case TopicsChanged:
+		t.topicsSeen++
 	default:
 		invariant.Check(false, "group: no event is a %T", in.Event)
 	}
@@ -89,11 +99,14 @@ func (m *Machine) Loaded(now step.Instant, out *step.Effects) {
 // Replay applies one record that is not part of a transaction.
 func (m *Machine) Replay(at int64, r record.Record) error {
 	e, err := m.parse(at, r)
-	if err != nil || e.key < keyOffsetOld || e.key > keyGroup {
+	ours := e.key >= keyOffsetOld && e.key <= keyGroup || isConsumerKey(e.key)
+	if err != nil || !ours {
 		return err
 	}
 	g := m.get(e.group)
 	switch {
+	case isConsumerKey(e.key):
+		g.take(e.fact)
 	case e.key == keyGroup && e.tombstone:
 		g.meta = nil
 	case e.key == keyGroup:
@@ -166,7 +179,7 @@ func (m *Machine) get(id string) *group {
 
 // settle forgets a group of which nothing is left.
 func (m *Machine) settle(g *group) {
-	if g.meta == nil && len(g.offsets) == 0 && len(g.staged) == 0 && g.classic.idle() {
+	if g.meta == nil && len(g.offsets) == 0 && len(g.staged) == 0 && g.consumer == nil && g.classic.idle() {
 		delete(m.groups, g.id)
 	}
 }
@@ -211,6 +224,9 @@ const (
 	keyJoin    = "join"
 	keySync    = "sync"
 	keySession = "session"
+
+	keyConsumerSession = "consumer"
+	keyRevoke          = "revoke"
 )
 
 // timerKey is kind:length of group:group, then the member.
@@ -245,6 +261,8 @@ func (t *turn) fired(key string) {
 		t.syncDue(g)
 	case keySession:
 		t.sessionDue(g, member)
+	case keyConsumerSession, keyRevoke:
+		t.consumerDue(g, kind, member)
 	}
 }
 

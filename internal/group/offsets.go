@@ -119,6 +119,13 @@ func (t *turn) checkCommit(r *kmsg.OffsetCommitRequest) int16 {
 		}
 		return codeIllegalGeneration
 	}
+	if n := g.consumer; n != nil {
+		code := n.mayCommit(r.MemberID, r.Generation)
+		if r.Version < 9 && r.Generation >= 0 && (code == codeNone || code == codeStaleEpoch) {
+			return codeUnsupportedVersion // it knows no member epochs
+		}
+		return code
+	}
 	c := &g.classic
 	switch {
 	case r.Generation < 0 && c.state == empty:
@@ -149,6 +156,12 @@ func (t *turn) checkCommitTxn(r *kmsg.TxnOffsetCommitRequest) int16 {
 		}
 		return codeIllegalGeneration
 	}
+	if n := g.consumer; n != nil {
+		if r.Generation < 0 && r.MemberID == "" && r.InstanceID == nil {
+			return codeNone
+		}
+		return n.mayCommit(r.MemberID, r.Generation)
+	}
 	c := &g.classic
 	if r.Generation < 0 && (c.state == empty || r.MemberID == "" && r.InstanceID == nil) {
 		return codeNone
@@ -172,6 +185,12 @@ func (t *turn) fetch(e OffsetFetch) {
 	resp := kmsg.NewOffsetFetchResponseGroup()
 	resp.Group = e.Group.Group
 	g := t.groups[e.Group.Group]
+	if g != nil && g.consumer != nil {
+		if resp.ErrorCode = g.consumer.mayFetch(e.Group.MemberID, e.Group.MemberEpoch); resp.ErrorCode != codeNone {
+			t.answer(e.Group.Group, &resp)
+			return
+		}
+	}
 	if e.Group.Topics == nil {
 		resp.Topics = t.fetchAll(g, e)
 	}
@@ -274,7 +293,7 @@ func (t *turn) deleteOffsets(r *kmsg.OffsetDeleteRequest) {
 			at := partition{topic.Topic, p.Partition}
 			rp := kmsg.NewOffsetDeleteResponseTopicPartition()
 			rp.Partition, rp.ErrorCode = p.Partition, unknown
-			if unknown == codeNone && g.classic.subscribed(topic.Topic) {
+			if unknown == codeNone && g.subscribed(topic.Topic) {
 				rp.ErrorCode = codeSubscribed
 			}
 			if _, has := g.offsets[at]; rp.ErrorCode == codeNone && (has || g.stagedAt(at)) {

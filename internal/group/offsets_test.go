@@ -1,6 +1,7 @@
 package group
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -360,7 +361,7 @@ func TestKafkasRecords(t *testing.T) {
 
 func TestUnknownKeysAreSkipped(t *testing.T) {
 	m := New(DefaultConfig())
-	for _, key := range []string{"\x00\x03\x00\x01g", "\x00\x63", "\xff\xff"} {
+	for _, key := range []string{"\x00\x09\x00\x01g", "\x00\x63", "\xff\xff"} {
 		if err := m.Replay(0, record.Record{Key: []byte(key), Value: []byte("x")}); err != nil {
 			t.Errorf("key %x: %v", key, err)
 		}
@@ -380,6 +381,10 @@ func FuzzRecord(f *testing.F) {
 	f.Add(offsetKey("g", partition{"t", 1}), offsetRecord("g", partition{"t", 1}, offset{at: 7, expireMs: -1, topicID: step.TopicID{1}}).Value)
 	f.Add(offsetKey("g", partition{"t", 1}), offsetRecord("g", partition{"t", 1}, offset{at: 7, expireMs: 5}).Value)
 	f.Add(groupKey("g"), []byte(nil))
+	for _, fact := range facts() {
+		r := fact.record(0)
+		f.Add(r.Key, r.Value)
+	}
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		m := New(DefaultConfig())
 		r := record.Record{Key: key, Value: value}
@@ -389,6 +394,12 @@ func FuzzRecord(f *testing.F) {
 		var out step.Effects
 		m.Loaded(1, &out) // what was replayed can be restored
 		e, _ := parse(r)
+		if isConsumerKey(e.key) && e.key != keyConsumerTopics {
+			again, err := parse(e.fact.record(0))
+			if err != nil || !reflect.DeepEqual(again.fact, e.fact) {
+				t.Fatalf("%+v became %+v: %v", e.fact, again.fact, err)
+			}
+		}
 		if e.key <= keyOffset && e.key >= 0 && !e.tombstone {
 			e.offset.written = 0
 			again, err := parse(offsetRecord(e.group, e.partition, e.offset))

@@ -237,6 +237,10 @@ func (t *turn) unawaited(g *group) {
 
 // restore makes the soft half of a group from the durable one.
 func (t *turn) restore(g *group) {
+	if g.consumer != nil {
+		t.restoreConsumer(g)
+		return
+	}
 	if g.meta == nil {
 		return
 	}
@@ -269,6 +273,9 @@ func (t *turn) restore(g *group) {
 
 // begin moves a group that nobody knew into the log.
 func (t *turn) begin(g *group) {
+	if g.consumer != nil { // without members: see join
+		t.endConsumer(g)
+	}
 	if g.meta == nil {
 		v := kmsg.NewGroupMetadataValue()
 		v.CurrentStateTimestamp = t.in.UnixMs

@@ -15,7 +15,8 @@ import (
 //	key 1   group, topic, partition → offset, leader epoch, metadata, commit time, topic id
 //	key 2   group                   → generation, protocol, leader, members with their assignments
 //
-// A key begins with its version, two bytes; a value too. Key 0 is key 1 of old.
+// A key begins with its version, two bytes; a value too. Key 0 is key 1 of old;
+// consumer_records.go has those of consumer groups.
 // Other versions are groups of other kinds: they are left alone. A record
 // without value, a tombstone, ends what its key names.
 const (
@@ -83,6 +84,7 @@ type entry struct {
 	tombstone bool
 	offset    offset
 	metadata  *kmsg.GroupMetadataValue
+	fact      fact // of a consumer group
 }
 
 // parse reads a record. It keeps nothing of r.
@@ -96,6 +98,9 @@ func parse(r record.Record) (e entry, err error) {
 		err = e.readOffset(r)
 	case keyGroup:
 		err = e.readGroup(r)
+	case keyConsumer, keyConsumerTopics, keyMember, keyTarget, keyMemberTarget, keyMemberCurrent, keyRegex:
+		e.fact, err = parseFact(r)
+		e.group = e.fact.group
 	}
 	return e, err
 }

@@ -1,0 +1,185 @@
+package group
+
+import (
+	"slices"
+
+	"github.com/brokerd/brokerd/internal/step"
+)
+
+// consumer is a group whose members the coordinator assigns partitions to
+// (KIP-848).
+//
+//	subscriptions, topics ──► epoch ──► target assignment ──► each member on its own:
+//
+//	STABLE ──target moved──► UNREVOKED ──gave up what is not its own──► UNRELEASED ──others did too──► STABLE
+//
+// All but what is marked soft is what the log says: a step writes records and
+// applies them at once by what Replay uses; replayed once more they change nothing.
+type consumer struct {
+	epoch   int32 // goes up with every change of members, subscriptions and topics
+	hash    int64 // of the topics subscribed to when it did
+	placed  int32 // the epoch that the targets are for
+	members map[string]*consumerMember
+	regexes map[string]resolved
+
+	static map[string]string           // group.instance.id → member
+	owners map[step.PartitionID]string // who a partition is assigned to, or still revoked from (G1)
+
+	names map[string]bool // what the group subscribes to; nil: to be found anew
+	seen  int64           // soft: the state of the topics that hash was last compared with
+}
+
+// consumerMember is one member. Its three records come and go together.
+type consumerMember struct {
+	id      string
+	about   about
+	target  parts
+	current current
+
+	known, aimed, based bool // which of the records 5, 7 and 8 are in the log
+
+	timer   string       // soft: of the session
+	expires step.Instant // soft
+	armed   step.Instant // soft: when the timer fires; 0: it is not set
+
+	revokeAt    step.Instant // soft: when it must have given up partitions; 0: it owes none
+	revokeEpoch int32        // soft: of the member, when that began
+}
+
+// ids gives the members in order.
+func (c *consumer) ids() []string {
+	all := sorted(c.members)
+	return slices.DeleteFunc(all, func(id string) bool { return !c.members[id].known })
+}
+
+func (c *consumer) member(id string) *consumerMember {
+	if m := c.members[id]; m != nil && m.known {
+		return m
+	}
+	return nil
+}
+
+// reconciled tells whether a member has all of the newest target, and no more.
+func (c *consumer) reconciled(m *consumerMember) bool {
+	return m.current.state == memberStable && m.current.epoch == c.placed
+}
+
+func (c *consumer) stateName() string {
+	ids := c.ids()
+	switch {
+	case len(ids) == 0:
+		return "Empty"
+	case c.epoch > c.placed:
+		return "Assigning"
+	case slices.ContainsFunc(ids, func(id string) bool { return !c.reconciled(c.members[id]) }):
+		return "Reconciling"
+	}
+	return "Stable"
+}
+
+// topicNames is what the group subscribes to.
+func (c *consumer) topicNames() map[string]bool {
+	if c.names == nil {
+		c.names = map[string]bool{}
+		for _, id := range c.ids() {
+			for _, name := range c.subscription(&c.members[id].about) {
+				c.names[name] = true
+			}
+		}
+	}
+	return c.names
+}
+
+// subscription is what one member subscribes to, sorted.
+func (c *consumer) subscription(a *about) []string {
+	if a.regex == nil {
+		return a.topics
+	}
+	all := append(slices.Clone(a.topics), c.regexes[*a.regex].topics...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// take applies one record to a group. Doing it twice is doing it once.
+func (g *group) take(f fact) {
+	if f.key == keyConsumer && f.gone {
+		g.consumer = nil
+		return
+	}
+	if g.consumer == nil {
+		if f.gone || f.key == keyConsumerTopics {
+			return
+		}
+		g.consumer = &consumer{
+			members: map[string]*consumerMember{}, regexes: map[string]resolved{},
+			static: map[string]string{}, owners: map[step.PartitionID]string{}, seen: -1,
+		}
+	}
+	c := g.consumer
+	switch f.key {
+	case keyConsumer:
+		c.epoch, c.hash = f.epoch, f.hash
+	case keyTarget:
+		c.placed = f.epoch
+	case keyRegex:
+		c.names = nil
+		c.regexes[f.name] = f.regex
+		if f.gone {
+			delete(c.regexes, f.name)
+		}
+	case keyMember, keyMemberTarget, keyMemberCurrent:
+		c.takeMember(f)
+	}
+}
+
+func (c *consumer) takeMember(f fact) {
+	m := c.members[f.name]
+	if m == nil {
+		m = &consumerMember{id: f.name}
+		c.members[f.name] = m
+	}
+	switch f.key {
+	case keyMember:
+		if old := m.about.instance; old != nil && c.static[*old] == m.id {
+			delete(c.static, *old)
+		}
+		m.about, m.known, c.names = f.about, !f.gone, nil
+		if now := m.about.instance; now != nil {
+			c.static[*now] = m.id
+		}
+	case keyMemberTarget:
+		m.target, m.aimed = f.target, !f.gone
+	case keyMemberCurrent:
+		c.own(m, false)
+		m.current, m.based = f.current, !f.gone
+		c.own(m, true)
+	}
+	if !m.known && !m.aimed && !m.based {
+		delete(c.members, m.id)
+	}
+}
+
+// own notes, or forgets, that partitions are m's.
+func (c *consumer) own(m *consumerMember, has bool) {
+	for _, set := range []parts{m.current.assigned, m.current.revoking} {
+		for _, id := range set.topics() {
+			for _, p := range set[id] {
+				at := step.PartitionID{Topic: id, Index: p}
+				if has {
+					c.owners[at] = m.id
+				} else if c.owners[at] == m.id {
+					delete(c.owners, at)
+				}
+			}
+		}
+	}
+}
+
+// write puts facts of a group into the log, and applies them.
+func (t *turn) write(g *group, facts ...fact) {
+	for _, f := range facts {
+		f.group = g.id
+		t.append(g, f.record(t.in.UnixMs))
+		g.take(f)
+	}
+}

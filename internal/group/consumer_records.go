@@ -1,0 +1,261 @@
+package group
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kbin"
+
+	"github.com/brokerd/brokerd/internal/record"
+	"github.com/brokerd/brokerd/internal/step"
+)
+
+// The records of a consumer group (KIP-848), as Kafka writes them. A key is its
+// version and strings with two bytes of length; a value is version 0, compact,
+// with tags.
+//
+//	key 3   group          → epoch; tag 0: hash of the topics that it subscribes to
+//	key 4   group          → what Kafka 4.0 kept in place of that hash: never written
+//	key 5   group, member  → who it is and what it subscribes to
+//	key 6   group          → epoch of the target assignment
+//	key 7   group, member  → target assignment
+//	key 8   group, member  → epochs, state, assigned partitions, those it has to give up
+//	key 16  group, regex   → topics that it names, version, time
+const (
+	keyConsumer       int16 = 3
+	keyConsumerTopics int16 = 4
+	keyMember         int16 = 5
+	keyTarget         int16 = 6
+	keyMemberTarget   int16 = 7
+	keyMemberCurrent  int16 = 8
+	keyRegex          int16 = 16
+)
+
+// fact is one such record. Which fields count its key says.
+type fact struct {
+	key     int16
+	group   string
+	name    string // of the member, or the regular expression
+	gone    bool   // a tombstone
+	epoch   int32  // keys 3 and 6
+	hash    int64  // key 3
+	about   about
+	target  parts
+	current current
+	regex   resolved
+}
+
+// about is what a member says of itself.
+type about struct {
+	instance  *string
+	rack      *string
+	client    Client
+	topics    []string // sorted, without duplicates
+	regex     *string
+	rebalance int32 // milliseconds
+	assignor  *string
+}
+
+// current is where a member stands on the way to its target.
+type current struct {
+	epoch    int32
+	previous int32 // what the member still says when our last answer got lost
+	state    memberState
+	assigned parts
+	revoking parts // assigned before; the member may still be using them
+}
+
+// resolved is the topics that a regular expression names.
+type resolved struct {
+	topics  []string // sorted
+	version int64
+	ms      int64
+}
+
+type memberState int8
+
+const (
+	memberStable memberState = iota
+	unrevoked                // owes partitions
+	unreleased               // waits for partitions that others still have
+)
+
+func isConsumerKey(key int16) bool {
+	return key >= keyConsumer && key <= keyMemberCurrent || key == keyRegex
+}
+
+func named(key int16) bool {
+	return key == keyMember || key == keyMemberTarget || key == keyMemberCurrent || key == keyRegex
+}
+
+func (f fact) record(ms int64) record.Record {
+	k := kbin.AppendString(kbin.AppendInt16(nil, f.key), f.group)
+	if named(f.key) {
+		k = kbin.AppendString(k, f.name)
+	}
+	r := record.Record{Key: k, Timestamp: ms}
+	if !f.gone {
+		r.Value = f.appendValue(kbin.AppendInt16(nil, 0))
+	}
+	return r
+}
+
+func (f fact) appendValue(b []byte) []byte {
+	switch f.key {
+	case keyConsumer:
+		b = kbin.AppendInt32(b, f.epoch)
+		if f.hash == 0 {
+			break
+		}
+		b = append(b, 1, 0, 8) // one tag, 0, of 8 bytes
+		return kbin.AppendInt64(b, f.hash)
+	case keyTarget:
+		b = kbin.AppendInt32(b, f.epoch)
+	case keyMember:
+		b = f.about.append(b)
+	case keyMemberTarget:
+		b = f.target.append(b)
+	case keyMemberCurrent:
+		c := &f.current
+		b = kbin.AppendInt32(kbin.AppendInt32(b, c.epoch), c.previous)
+		b = kbin.AppendInt8(b, int8(c.state))
+		b = c.revoking.append(c.assigned.append(b))
+	case keyRegex:
+		b = appendStrings(b, f.regex.topics)
+		b = kbin.AppendInt64(kbin.AppendInt64(b, f.regex.version), f.regex.ms)
+	}
+	return append(b, 0) // no tags
+}
+
+func (a *about) append(b []byte) []byte {
+	b = kbin.AppendCompactNullableString(b, a.instance)
+	b = kbin.AppendCompactNullableString(b, a.rack)
+	b = kbin.AppendCompactString(b, a.client.ID)
+	b = kbin.AppendCompactString(b, a.client.Host)
+	b = appendStrings(b, a.topics)
+	b = kbin.AppendCompactNullableString(b, a.regex)
+	b = kbin.AppendInt32(b, a.rebalance)
+	return kbin.AppendCompactNullableString(b, a.assignor)
+}
+
+func appendStrings(b []byte, list []string) []byte {
+	b = kbin.AppendCompactArrayLen(b, len(list))
+	for _, s := range list {
+		b = kbin.AppendCompactString(b, s)
+	}
+	return b
+}
+
+func (s parts) append(b []byte) []byte {
+	b = kbin.AppendCompactArrayLen(b, len(s))
+	for _, id := range s.topics() {
+		b = kbin.AppendCompactArrayLen(kbin.AppendUuid(b, id), len(s[id]))
+		for _, p := range s[id] {
+			b = kbin.AppendInt32(b, p)
+		}
+		b = append(b, 0)
+	}
+	return b
+}
+
+// parseFact reads a record of a consumer group. It keeps nothing of r.
+func parseFact(r record.Record) (f fact, err error) {
+	k := reader{kbin.Reader{Src: r.Key}}
+	f.key, f.group = k.Int16(), k.String()
+	if named(f.key) {
+		f.name = k.String()
+	}
+	if err := k.Complete(); err != nil || len(k.Src) > 0 {
+		return f, fmt.Errorf("key %d of a consumer group: %w", f.key, errors.Join(err, trailing(k.Src)))
+	}
+	if f.gone = r.Value == nil; f.gone || f.key == keyConsumerTopics {
+		return f, nil
+	}
+	v := reader{kbin.Reader{Src: r.Value}}
+	if n := v.Int16(); n != 0 {
+		return f, fmt.Errorf("key %d of consumer group %q: unknown version %d", f.key, f.group, n)
+	}
+	f.readValue(&v)
+	v.tags(func(tag uint32, b []byte) {
+		if h := (kbin.Reader{Src: b}); f.key == keyConsumer && tag == 0 {
+			f.hash = h.Int64()
+		}
+	})
+	if err := v.Complete(); err != nil || len(v.Src) > 0 {
+		return f, fmt.Errorf("key %d of consumer group %q: %w", f.key, f.group, errors.Join(err, trailing(v.Src)))
+	}
+	return f, nil
+}
+
+func trailing(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d bytes too many", len(b))
+}
+
+func (f *fact) readValue(v *reader) {
+	switch f.key {
+	case keyConsumer, keyTarget:
+		f.epoch = v.Int32()
+	case keyMember:
+		a := &f.about
+		a.instance, a.rack = v.CompactNullableString(), v.CompactNullableString()
+		a.client.ID, a.client.Host = v.CompactString(), v.CompactString()
+		a.topics, a.regex = v.strings(), v.CompactNullableString()
+		a.rebalance, a.assignor = v.Int32(), v.CompactNullableString()
+	case keyMemberTarget:
+		f.target = v.parts()
+	case keyMemberCurrent:
+		c := &f.current
+		c.epoch, c.previous, c.state = v.Int32(), v.Int32(), memberState(v.Int8())
+		c.assigned, c.revoking = v.parts(), v.parts()
+	case keyRegex:
+		f.regex = resolved{v.strings(), v.Int64(), v.Int64()}
+	}
+}
+
+// reader reads what compact values are made of. A length that the rest of the
+// value cannot hold makes it fail.
+type reader struct{ kbin.Reader }
+
+// length reads the length of an array whose elements have at least min bytes.
+func (r *reader) length(min int) int {
+	n := int(r.CompactArrayLen())
+	if n > len(r.Src)/min {
+		r.Span(len(r.Src) + 1) // fails
+		return 0
+	}
+	return n
+}
+
+func (r *reader) strings() (list []string) {
+	for range r.length(1) {
+		list = append(list, r.CompactString())
+	}
+	return list
+}
+
+func (r *reader) parts() parts {
+	all := parts{}
+	for range r.length(18) {
+		id := step.TopicID(r.Uuid())
+		for range r.length(4) {
+			if p := r.Int32(); r.Ok() {
+				all.add(id, p)
+			}
+		}
+		r.tags(nil)
+	}
+	return all
+}
+
+// tags reads the tags that end a structure, and gives them to f.
+func (r *reader) tags(f func(tag uint32, b []byte)) {
+	for n := r.Uvarint(); n > 0 && r.Ok(); n-- {
+		tag, size := r.Uvarint(), r.Uvarint()
+		if b := r.Span(int(min(size, 1<<30))); r.Ok() && f != nil {
+			f(tag, b)
+		}
+	}
+}
