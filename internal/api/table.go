@@ -105,6 +105,8 @@ func Table(d Deps) []Endpoint {
 		{Key: 63, Min: 0, Max: 2, Hidden: true, Where: Peer, Serve: life.heartbeat, Closed: life.closed},
 		{Key: 64, Min: 0, Max: 0, Where: Controller, Serve: voters.unregister},
 		{Key: 67, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: life.producerIDs},
+		{Key: 68, Min: 0, Max: 1, ReadsOn: true, Serve: groups.beat},
+		{Key: 69, Min: 0, Max: 1, Serve: groups.describeConsumers},
 		{Key: 73, Min: 0, Max: 0, Hidden: true, Where: Peer, Serve: life.dirs},
 		{Key: 74, Min: 0, Max: 1, Serve: configs.list},
 		{Key: 75, Min: 0, Max: 0, Serve: meta.describePartitions},

@@ -19,11 +19,16 @@ const offsetsTopic = "__consumer_offsets"
 // leads.
 func (b *Broker) newGroups() *coord.Runtime {
 	g := &b.o.Conf.Groups
+	assignors := b.assignors()
 	return coord.New(coord.Options{
 		New: func(int32) coord.Machine {
 			return group.New(group.Config{
 				MinSession: g.MinSession, MaxSession: g.MaxSession, InitialDelay: g.InitialDelay, MaxSize: g.MaxSize,
 				Retention: g.Retention, CheckInterval: g.RetentionCheck, MaxMetadataBytes: g.MaxMetadata,
+				Consumer: group.ConsumerConfig{
+					Session: g.ConsumerSession, Heartbeat: g.ConsumerHeartbeat,
+					MaxSize: g.ConsumerMaxSize, Assignors: assignors,
+				},
 			})
 		},
 		Open:          b.openCoordinator,
@@ -33,6 +38,32 @@ func (b *Broker) newGroups() *coord.Runtime {
 		CommitTimeout: g.CommitTimeout,
 		Logger:        b.o.Log,
 	})
+}
+
+// kafkaAssignors is what Kafka's classes are called here.
+var kafkaAssignors = map[string]string{
+	"org.apache.kafka.coordinator.group.assignor.UniformAssignor": "uniform",
+	"org.apache.kafka.coordinator.group.assignor.RangeAssignor":   "range",
+}
+
+// assignors is the configured assignors that there are; at least one.
+func (b *Broker) assignors() (all []string) {
+	for _, name := range b.o.Conf.Groups.ConsumerAssignors {
+		if ours, ok := kafkaAssignors[name]; ok {
+			name = ours
+		}
+		switch {
+		case slices.Contains(all, name):
+		case group.KnowsAssignor(name):
+			all = append(all, name)
+		default:
+			b.o.Log.Warn("group.consumer.assignors names one that is not here and is left out: known are uniform and range", "assignor", name)
+		}
+	}
+	if len(all) == 0 {
+		return group.DefaultConfig().Consumer.Assignors
+	}
+	return all
 }
 
 // openCoordinator gives the log of a partition of the offsets topic.
@@ -76,6 +107,9 @@ func (b *Broker) followGroups(ctx context.Context) error {
 			return err
 		}
 		b.groups.Lead(b.ledCoordinators(im))
+		if len(changes.Topics) > 0 {
+			b.groups.Broadcast(group.TopicsChanged{})
+		}
 		if topicsGone(im, &changes) {
 			b.groups.Broadcast(group.TopicsDeleted{})
 		}

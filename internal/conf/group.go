@@ -14,6 +14,10 @@ type Groups struct {
 	Retention              time.Duration // offsets.retention.minutes
 	RetentionCheck         time.Duration // offsets.retention.check.interval.ms
 	MaxMetadata            int           // offset.metadata.max.bytes
+	ConsumerSession        time.Duration // group.consumer.session.timeout.ms
+	ConsumerHeartbeat      time.Duration // group.consumer.heartbeat.interval.ms
+	ConsumerMaxSize        int           // group.consumer.max.size
+	ConsumerAssignors      []string      // group.consumer.assignors
 	CommitTimeout          time.Duration // offsets.commit.timeout.ms
 
 	Partitions        int32 // offsets.topic.num.partitions
@@ -34,6 +38,9 @@ func (l *loader) groups() {
 	g.Retention = time.Duration(b.val("offsets.retention.minutes").num) * time.Minute
 	g.RetentionCheck = b.ms("offsets.retention.check.interval.ms")
 	g.MaxMetadata = int(b.val("offset.metadata.max.bytes").num)
+	g.ConsumerSession, g.ConsumerHeartbeat = b.ms("group.consumer.session.timeout.ms"), b.ms("group.consumer.heartbeat.interval.ms")
+	g.ConsumerMaxSize = int(b.val("group.consumer.max.size").num)
+	g.ConsumerAssignors = b.val("group.consumer.assignors").list
 	g.CommitTimeout = b.ms("offsets.commit.timeout.ms")
 	g.Partitions = int32(b.val("offsets.topic.num.partitions").num)
 	if b.isSet("offsets.topic.replication.factor") {
