@@ -60,7 +60,7 @@ func (t *turn) checkConsumerBeat(r *kmsg.ConsumerGroupHeartbeatRequest) *refusal
 	case blank(r.RackID):
 		return invalid("RackId can't be empty.")
 	case r.MemberEpoch < epochLeaveStatic:
-		return invalid(fmt.Sprintf("MemberEpoch is %d, but must be greater than or equal to -2.", r.MemberEpoch))
+		return invalid("MemberEpoch is invalid.")
 	case r.MemberEpoch == epochLeaveStatic && r.InstanceID == nil:
 		return invalid("InstanceId can't be null.")
 	case r.MemberEpoch < epochJoin:
@@ -309,6 +309,8 @@ func (t *turn) leaveConsumer(r *kmsg.ConsumerGroupHeartbeatRequest, resp *kmsg.C
 		m = c.member(c.static[*r.InstanceID])
 	}
 	switch {
+	case m == nil && r.InstanceID != nil:
+		return refuse(codeUnknownMember, "Instance id %s is unknown.", *r.InstanceID)
 	case m == nil:
 		return unknownMember(r)
 	case m.id != r.MemberID:
