@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,10 @@ import (
 	"github.com/brokerd/brokerd/test/harness"
 )
 
-var minutes = flag.Float64("minutes", 0.5, "how long TestThree lets faults happen")
+var (
+	minutes = flag.Float64("minutes", 0.5, "how long TestThree lets faults happen")
+	only    = flag.String("fault", "", "regular expression: only these faults of TestThree")
+)
 
 // three is a cluster of three processes, each in a network namespace and on a
 // disk of its own.
@@ -165,7 +169,11 @@ func (c *three) judge() (acked, records int) {
 func TestThree(t *testing.T) {
 	random := schedule(t)
 	c := newThree(t)
-	faults := c.faults(random)
+	chosen := regexp.MustCompile(*only)
+	faults := slices.DeleteFunc(c.faults(random), func(f fault) bool { return !chosen.MatchString(f.name) })
+	if len(faults) == 0 {
+		t.Fatalf("no fault that this machine can do matches -fault %q", *only)
+	}
 	end := time.Now().Add(time.Duration(*minutes * float64(time.Minute)))
 	c.load.start()
 	if err := c.load.await(between); err != nil {
