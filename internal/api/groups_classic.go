@@ -109,7 +109,7 @@ func (a *groupsAPI) leave(c *wire.Call) wire.Outcome {
 }
 
 // groupOperations is what can be allowed on a group.
-var groupOperations = []auth.Operation{auth.Read, auth.Delete, auth.Describe}
+var groupOperations = []auth.Operation{auth.Read, auth.Delete, auth.Describe, auth.DescribeConfigs, auth.AlterConfigs}
 
 func (a *groupsAPI) describe(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrDescribeGroupsRequest()
@@ -133,7 +133,7 @@ func (a *groupsAPI) describe(c *wire.Call) wire.Outcome {
 			} else {
 				g = *h.body.(*kmsg.DescribeGroupsResponseGroup)
 			}
-			if req.IncludeAuthorizedOperations && h.err == nil {
+			if req.IncludeAuthorizedOperations && g.ErrorCode == 0 {
 				g.AuthorizedOperations = v.allowed(auth.Resource{Type: auth.Group, Name: g.Group}, groupOperations)
 			}
 			resp.Groups = append(resp.Groups, g)

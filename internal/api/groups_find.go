@@ -45,6 +45,9 @@ func (a *groupsAPI) find(c *wire.Call) wire.Outcome {
 	if req.Version < 4 {
 		one := &resp.Coordinators[0]
 		resp.ErrorCode, resp.ErrorMessage = one.ErrorCode, one.ErrorMessage
+		if one.ErrorCode == 0 {
+			resp.ErrorMessage = kmsg.StringPtr("NONE") // these versions of Kafka have a text always
+		}
 		resp.NodeID, resp.Host, resp.Port = one.NodeID, one.Host, one.Port
 		resp.Coordinators = nil
 	}

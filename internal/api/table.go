@@ -90,7 +90,7 @@ func Table(d Deps) []Endpoint {
 		{Key: 33, Min: 0, Max: 2, Where: Controller, Serve: configs.alter},
 		{Key: 35, Min: 0, Max: 5, Serve: cluster.logDirs},
 		{Key: 37, Min: 0, Max: 3, Where: Controller, Serve: topics.grow},
-		{Key: 42, Min: 0, Max: 2, Serve: groups.delete},
+		{Key: 42, Min: 0, Max: 3, Serve: groups.delete},
 		{Key: 43, Min: 0, Max: 2, Where: Controller, Serve: cluster.elect},
 		{Key: 44, Min: 0, Max: 1, Where: Controller, Serve: configs.incremental},
 		{Key: 45, Min: 0, Max: 1, Where: Controller, Serve: cluster.reassign},

@@ -41,8 +41,9 @@ func (c *classic) describe(r *kmsg.DescribeGroupsResponseGroup) {
 	for _, m := range c.members {
 		d := kmsg.NewDescribeGroupsResponseGroupMember()
 		d.MemberID, d.InstanceID, d.ClientID, d.ClientHost = m.id, m.instance, m.client.ID, m.client.Host
+		d.MemberAssignment = m.assigned
 		if c.state == stable {
-			d.ProtocolMetadata, d.MemberAssignment = m.metadata(c.protocol), m.assigned
+			d.ProtocolMetadata = m.metadata(c.protocol)
 		}
 		r.Members = append(r.Members, d)
 	}
@@ -87,8 +88,6 @@ func (t *turn) deleteGroup(id string) {
 	r.Group = id
 	g := t.groups[id]
 	switch {
-	case id == "":
-		r.ErrorCode = codeInvalidGroupID
 	case g == nil:
 		r.ErrorCode, r.ErrorMessage = codeGroupNotFound, notFound(id)
 	case g.used():

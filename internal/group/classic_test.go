@@ -358,3 +358,19 @@ func TestRequestsBufferIsFree(t *testing.T) {
 	want(t, "metadata", string(m.ProtocolMetadata), "mine")
 	want(t, "assignment", string(m.MemberAssignment), "mine")
 }
+
+// What members were given stays to be seen while they join anew, as in Kafka.
+func TestDescribeWhilePreparing(t *testing.T) {
+	b := newBed(t)
+	a := b.client("t")
+	b.form(a)
+	before := string(b.describe().Members[0].MemberAssignment)
+	b.client("t").join()
+	b.wantState("PreparingRebalance", 2)
+	m := b.describe().Members[0]
+	want(t, "assignment", string(m.MemberAssignment), before)
+	want(t, "metadata", len(m.ProtocolMetadata), 0)
+	if before == "" {
+		t.Fatal("nothing was assigned")
+	}
+}

@@ -1,6 +1,8 @@
 package group
 
 import (
+	"unicode/utf16"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/brokerd/brokerd/internal/record"
@@ -100,10 +102,18 @@ func (t *turn) checkOffset(group, topic int16, p, parts int32, metadata *string)
 		return codeUnknownTopic
 	case group != codeNone:
 		return group
-	case metadata != nil && len(*metadata) > t.cfg.MaxMetadataBytes:
+	case metadata != nil && javaLength(*metadata) > t.cfg.MaxMetadataBytes:
 		return codeMetadataTooLarge
 	}
 	return codeNone
+}
+
+// javaLength counts as Kafka does, in UTF-16 units: what it takes we take too.
+func javaLength(s string) (n int) {
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
 }
 
 // checkCommit tells whether this caller may commit now. A commit by a member
@@ -286,14 +296,17 @@ func (t *turn) deleteOffsets(r *kmsg.OffsetDeleteRequest) {
 		return
 	}
 	for _, topic := range r.Topics {
-		_, _, _, unknown := t.topic(topic.Topic, step.TopicID{}, false)
+		_, _, parts, unknown := t.topic(topic.Topic, step.TopicID{}, false)
 		rt := kmsg.NewOffsetDeleteResponseTopic()
 		rt.Topic = topic.Topic
 		for _, p := range topic.Partitions {
 			at := partition{topic.Topic, p.Partition}
 			rp := kmsg.NewOffsetDeleteResponseTopicPartition()
 			rp.Partition, rp.ErrorCode = p.Partition, unknown
-			if unknown == codeNone && g.subscribed(topic.Topic) {
+			if p.Partition < 0 || p.Partition >= parts {
+				rp.ErrorCode = codeUnknownTopic
+			}
+			if rp.ErrorCode == codeNone && g.subscribed(topic.Topic) {
 				rp.ErrorCode = codeSubscribed
 			}
 			if _, has := g.offsets[at]; rp.ErrorCode == codeNone && (has || g.stagedAt(at)) {

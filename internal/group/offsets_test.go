@@ -55,6 +55,12 @@ func TestCommitIsChecked(t *testing.T) {
 		{"metadata", func(r *kmsg.OffsetCommitRequest) {
 			r.Topics[0].Partitions[0].Metadata = kmsg.StringPtr(strings.Repeat("x", 4097))
 		}, codeMetadataTooLarge},
+		{"metadata of many bytes", func(r *kmsg.OffsetCommitRequest) {
+			r.Topics[0].Partitions[0].Metadata = kmsg.StringPtr(strings.Repeat("ü", 4096))
+		}, 0},
+		{"metadata of pairs", func(r *kmsg.OffsetCommitRequest) {
+			r.Topics[0].Partitions[0].Metadata = kmsg.StringPtr(strings.Repeat("\U0001F680", 2049))
+		}, codeMetadataTooLarge},
 		{"topic id", func(r *kmsg.OffsetCommitRequest) {
 			r.Version, r.Topics[0].Topic, r.Topics[0].TopicID = 10, "", b.topics["t"]
 		}, 0},
@@ -200,10 +206,11 @@ func TestTxnCommitIsChecked(t *testing.T) {
 
 func TestOffsetDelete(t *testing.T) {
 	b := newBed(t)
+	at := int32(0)
 	del := func(topic string) (int16, int16) {
 		r := kmsg.NewPtrOffsetDeleteRequest()
 		rt, rp := kmsg.NewOffsetDeleteRequestTopic(), kmsg.NewOffsetDeleteRequestTopicPartition()
-		r.Group, rt.Topic = "g", topic
+		r.Group, rt.Topic, rp.Partition = "g", topic, at
 		rt.Partitions = append(rt.Partitions, rp)
 		r.Topics = append(r.Topics, rt)
 		resp := b.answers[b.send(OffsetDelete{r})].(*kmsg.OffsetDeleteResponse)
@@ -226,6 +233,9 @@ func TestOffsetDelete(t *testing.T) {
 	want(t, "free", code, 0)
 	b.wantOffset("u", 0, -1)
 	b.wantOffset("t", 0, 1)
+	at = 99
+	_, code = del("t")
+	want(t, "unknown partition", code, codeUnknownTopic)
 }
 
 func TestExpiry(t *testing.T) {
@@ -325,7 +335,7 @@ func TestListAndDelete(t *testing.T) {
 		}
 		want(t, "groups", strings.Join(names, " "), c.want)
 	}
-	for id, code := range map[string]int16{"": codeInvalidGroupID, "x": codeGroupNotFound, "g": codeNonEmptyGroup, "a": 0} {
+	for id, code := range map[string]int16{"": codeGroupNotFound, "x": codeGroupNotFound, "g": codeNonEmptyGroup, "a": 0} {
 		want(t, "delete "+id, b.answers[b.send(DeleteGroup{id})].(*kmsg.DeleteGroupsResponseGroup).ErrorCode, code)
 	}
 	want(t, "groups", len(b.m.groups), 1)
