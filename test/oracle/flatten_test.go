@@ -103,7 +103,10 @@ func (f flattener) list(path string, v reflect.Value) {
 }
 
 // identity are the fields that say which element of a list one is.
-var identity = []string{"Topic", "TopicID", "Name", "ResourceType", "ResourceName", "Type", "Partition", "NodeID", "ApiKey", "ReplicaID", "Dir"}
+var identity = []string{"Topic", "TopicID", "Group", "MemberID", "Name", "ResourceType", "ResourceName", "Type", "Partition", "NodeID", "ApiKey", "ReplicaID", "Dir"}
+
+// nameless is how the group is called that has an empty name.
+const nameless = "(nameless)"
 
 // key names an element of a list; numbers that are not structs by their place.
 func (f flattener) key(v reflect.Value, at int) string {
@@ -128,6 +131,8 @@ func (f flattener) key(v reflect.Value, at int) string {
 		default:
 			if text := f.role(name, field); text != "" {
 				parts = append(parts, text)
+			} else if name == "Group" {
+				parts = append(parts, nameless)
 			}
 		}
 	}

@@ -30,6 +30,9 @@ type side struct {
 	session int32               // what Fetch gave last
 	born    int64               // ms; times after it are the clock's
 	least   map[int16]int16     // the first version that it serves, by API
+	groups  []string            // that this test uses
+	members map[string]string   // roles, by the ids that it gave
+	given   map[string]string   // the other way
 
 	cluster, port, controllerPort string
 	own                           *strings.Replacer // of its addresses and directory
@@ -55,6 +58,7 @@ func newPair(t *testing.T) *pair {
 	}
 	p.each(func(s *side) {
 		s.ids, s.born = map[string][16]byte{}, now()
+		s.members, s.given = map[string]string{}, map[string]string{}
 		_, s.port, _ = net.SplitHostPort(s.addr) // it has just been dialled
 		s.own = strings.NewReplacer(":"+s.port, ":PORT", ":"+s.controllerPort, ":CONTROLLER", s.dir, "DIR")
 		s.redial(t)
@@ -64,6 +68,9 @@ func newPair(t *testing.T) *pair {
 		p.each(func(s *side) {
 			s.conn.Close()
 			for name := range s.ids {
+				foreign[name] = true
+			}
+			for _, name := range s.groups {
 				foreign[name] = true
 			}
 		})
@@ -136,14 +143,20 @@ func (s *side) do(t testing.TB, version int16, req kmsg.Request) (resp kmsg.Resp
 // that Kafka has given up it hears as its oldest, and its answer is taken down.
 func (p *pair) ask(name string, version int16, build func(*side) kmsg.Request) (theirs, ours kmsg.Response) {
 	p.t.Helper()
+	return p.hear(name, version, build(p.ours), func(_ int, s *side) (kmsg.Response, string) {
+		asked, at := s.up(p.t, build(s), version)
+		return s.do(p.t, at, asked)
+	})
+}
+
+// hear receives the answers of both to a request, and compares them.
+func (p *pair) hear(name string, version int16, req kmsg.Request, answer func(int, *side) (kmsg.Response, string)) (theirs, ours kmsg.Response) {
+	p.t.Helper()
 	name = fmt.Sprintf("%s v%d", name, version)
 	var facts [2]map[string]string
 	var both [2]kmsg.Response
-	var req kmsg.Request
 	for i, s := range []*side{p.theirs, p.ours} {
-		req = build(s)
-		asked, at := s.up(p.t, req, version)
-		resp, ending := s.do(p.t, at, asked)
+		resp, ending := answer(i, s)
 		if resp == nil {
 			facts[i] = map[string]string{"ending": ending}
 			continue
@@ -227,8 +240,11 @@ func listed(r *kmsg.ListOffsetsResponse) {
 	}
 }
 
-// learn notes the ids of topics that were created.
+// learn notes the ids of topics that were created and of members that joined.
 func (s *side) learn(resp kmsg.Response) {
+	if r, ok := resp.(*kmsg.JoinGroupResponse); ok {
+		s.learnMember(r.MemberID)
+	}
 	if r, ok := resp.(*kmsg.CreateTopicsResponse); ok {
 		for _, t := range r.Topics {
 			if t.ErrorCode == 0 && t.TopicID != [16]byte{} {

@@ -29,6 +29,10 @@ func (f flattener) role(path string, v reflect.Value) string {
 		return "new"
 	case path == "SessionID" && v.Int() != 0:
 		return "given"
+	case (last == "MemberID" || last == "LeaderID") && f.s.members[text] != "":
+		return f.s.members[text]
+	case last == "MemberID" && madeOf(text) != "": // nobody has been told of it yet
+		return madeOf(text) + "member"
 	case last == "ClusterID" && text == f.s.cluster:
 		return "its own"
 	case last == "Port" && text == f.s.port:
