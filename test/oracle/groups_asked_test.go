@@ -125,7 +125,7 @@ func (p *pair) life(v int16) {
 		second = p.static(g, v, second, instance)
 	}
 	p.ask("delete what has members", min(v, 3), deletes(g))
-	p.ask("delete offsets that are subscribed to", 0, deleteOffsets(g, "g"))
+	p.ask("delete offsets that are subscribed to", 0, deleteOffsets(g, []int32{0, 9}, "g"))
 	p.ask("commit of nobody in particular", v, commits(v, g, "", -1, nil, spot{"g", 0, 1, nil}))
 
 	if lv >= 3 {
@@ -148,7 +148,7 @@ func (p *pair) life(v int16) {
 	describe("when it is empty")
 	p.ask("leave once more", lv, leaving(g, leaver{first, nil}))
 	p.ask("fetch what is left", min(v+1, 9), fetches(min(v+1, 9), g, nil, "g", "nowhere"))
-	p.ask("delete offsets", 0, deleteOffsets(g, "g", "nowhere"))
+	p.ask("delete offsets", 0, deleteOffsets(g, []int32{0, 9}, "g", "nowhere"))
 	p.ask("delete", min(v, 3), deletes(g))
 	p.ask("delete again", min(v, 3), deletes(g))
 	describe("when it is gone")

@@ -66,8 +66,10 @@ func TestSimpleCommits(t *testing.T) {
 	for v := int16(0); v <= 3; v++ {
 		g := fmt.Sprintf("simple-%d", v)
 		for _, c := range [][]string{{"nowhere"}, {""}, {g, "s"}, {"", "nowhere-s", "s-too"}} {
-			p.ask(fmt.Sprintf("delete offsets of %q", c), 0, deleteOffsets(c[0], c[1:]...))
+			p.ask(fmt.Sprintf("delete offsets of %q", c), 0, deleteOffsets(c[0], []int32{0, 9}, c[1:]...))
 		}
+		p.ask("delete offsets of a simple one", 0, deleteOffsets(g, []int32{1}, "s"))
+		p.ask("delete offsets again", 0, deleteOffsets(g, []int32{1}, "s"))
 		p.ask("fetch after deletion of offsets", 7, fetches(7, g, nil))
 		p.ask("delete nothing", v, deletes())
 		p.ask("delete an unknown one", v, deletes("nowhere"))

@@ -269,14 +269,16 @@ func fetches(version int16, group string, change func(*side, *kmsg.OffsetFetchRe
 	}
 }
 
-func deleteOffsets(group string, topics ...string) func(*side) kmsg.Request {
+func deleteOffsets(group string, partitions []int32, topics ...string) func(*side) kmsg.Request {
 	return func(*side) kmsg.Request {
 		req := kmsg.NewPtrOffsetDeleteRequest()
 		req.Group = group
 		for _, topic := range topics {
 			t := kmsg.NewOffsetDeleteRequestTopic()
 			t.Topic = topic
-			t.Partitions = []kmsg.OffsetDeleteRequestTopicPartition{{Partition: 0}, {Partition: 9}}
+			for _, i := range partitions {
+				t.Partitions = append(t.Partitions, kmsg.OffsetDeleteRequestTopicPartition{Partition: i})
+			}
 			req.Topics = append(req.Topics, t)
 		}
 		return req
