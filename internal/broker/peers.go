@@ -20,7 +20,6 @@ const (
 	forLife    purpose = iota // registration, heartbeats: short
 	forControl                // what waits for the controller to commit
 	forClients                // what clients asked of the controller
-	forBrokers                // from broker to broker
 )
 
 // leaderPoll is how often a wait for the controller looks whether it still leads.
@@ -31,7 +30,7 @@ var errNoController = errors.New("no controller is known")
 // peers is this node's connections to the others: one per node and purpose.
 //
 //	toController ─► the node that leads the raft group, at the address of its raft streams
-//	ask          ─► a broker, at its endpoint of the inter-broker listener
+//	optionsOf    ─► a broker, at its endpoint of the inter-broker listener: for a connection of the asker's own
 type peers struct {
 	options     wire.PeerOptions // without address
 	catalog     *catalog.Store
@@ -66,15 +65,6 @@ func (b *Broker) peerOptions() wire.PeerOptions {
 		Network: b.o.Network, ClientID: fmt.Sprintf("brokerd-%d", b.o.Conf.NodeID),
 		Software: "brokerd", SoftwareVersion: "1", Timeout: b.o.Conf.RequestTimeout,
 	}
-}
-
-// ask sends a request to a broker and waits for its answer.
-func (p *peers) ask(ctx context.Context, node int32, req kmsg.Request) (kmsg.Response, error) {
-	addr, err := p.addressOf(node)
-	if err != nil {
-		return nil, err
-	}
-	return p.at(peerKey{node, forBrokers}, addr).Send(req).Wait(ctx)
 }
 
 // optionsOf is how a connection of its own to a broker is made.
