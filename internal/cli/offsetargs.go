@@ -150,3 +150,43 @@ func agoMillis(duration string) (int64, error) {
 	d, err := parseISODuration(duration)
 	return time.Now().Add(-d).UnixMilli(), err
 }
+
+var agoText = regexp.MustCompile(`^(\d+)(ms|s|m|h|d|w)`)
+
+// parseWhen reads a time as people write it: start, end, "2h ago", a date, or a
+// date and time.
+func parseWhen(s string, now time.Time) (ms int64, err error) {
+	switch s {
+	case "start", "earliest":
+		return client.Earliest, nil
+	case "end", "latest":
+		return client.Latest, nil
+	}
+	if ago, ok := strings.CutSuffix(s, "ago"); ok {
+		units := map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+		rest, total := strings.ReplaceAll(ago, " ", ""), time.Duration(0)
+		for rest != "" {
+			m := agoText.FindStringSubmatch(rest)
+			if m == nil {
+				return 0, fmt.Errorf("%q is no time ago", s)
+			}
+			n, err := strconv.ParseInt(m[1], 10, 32)
+			if err != nil {
+				return 0, fmt.Errorf("%q is too long ago", s)
+			}
+			total += time.Duration(n) * units[m[2]]
+			rest = rest[len(m[0]):]
+		}
+		if total <= 0 {
+			return 0, fmt.Errorf("%q is no time ago", s)
+		}
+		return now.Add(-total).UnixMilli(), nil
+	}
+	if t, err := time.ParseInLocation("2006-01-02", s, now.Location()); err == nil {
+		return t.UnixMilli(), nil
+	}
+	if ms, err := parseDatetime(strings.Replace(s, " ", "T", 1)); err == nil {
+		return ms, nil
+	}
+	return 0, fmt.Errorf("%q is no time", s)
+}
