@@ -5,6 +5,7 @@ package oracle
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +21,10 @@ var classes = map[string]string{
 	"kafka-console-producer": "org.apache.kafka.tools.ConsoleProducer",
 	"kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
 	"kafka-storage":          "kafka.tools.StorageTool",
+	"kafka-consumer-groups":  "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+	"kafka-groups":           "org.apache.kafka.tools.GroupsCommand",
+	"kafka-get-offsets":      "org.apache.kafka.tools.GetOffsetShell",
+	"kafka-delete-records":   "org.apache.kafka.tools.DeleteRecordsCommand",
 }
 
 // lineCase is one command line, given to both tools. NAME is a topic of each
@@ -111,6 +116,86 @@ var lines = []lineCase{
 	{line: "kafka-console-consumer --bootstrap-server B"},
 	{line: "kafka-console-consumer --topic one"},
 	{line: "kafka-console-consumer --bootstrap-server B --topic one --include x"},
+
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic one --to-offset 2 --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic one --to-offset 2 --execute"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME --verbose"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME --members"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME --members --verbose"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME --state"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME --state --verbose"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --all-topics --shift-by -9 --execute"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --all-topics --shift-by 90 --execute"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --all-topics --to-earliest --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --all-topics --to-latest --dry-run --export"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --all-topics --to-current"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --all-topics --by-duration PT1H --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --all-topics --by-duration soon --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --all-topics --to-datetime 2034-01-01T00:00:00.000 --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --all-topics --to-datetime soon --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic one:9 --to-earliest --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic one:x --to-earliest --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic absent --to-earliest --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --to-earliest --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic one --to-earliest --to-latest --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic one --to-earliest --execute --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic one --to-offset soon --execute"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME2 --topic one --shift-by 1 --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --from-file DIR/absent --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group NAME --topic one"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group NAME --topic absent"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group absent --topic one"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group NAME --topic one:0,7"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete --group absent"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic one --to-earliest --execute"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete --group NAME"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME --members --state"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --group x"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --verbose"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --no-such"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group x --topic one"},
+	{line: "kafka-consumer-groups --bootstrap-server B"},
+	{line: "kafka-consumer-groups --list"},
+	{line: "kafka-consumer-groups --help"},
+	{line: "kafka-consumer-groups --validate-regex a.*"},
+	{line: "kafka-consumer-groups --validate-regex [a"},
+	{line: "kafka-consumer-groups --validate-regex a**"},
+	{line: "kafka-groups --bootstrap-server B --list --protocol none"},
+	{line: "kafka-groups --bootstrap-server B --list --share"},
+	{line: "kafka-groups --bootstrap-server B --list --consumer --share"},
+	{line: "kafka-groups --bootstrap-server B --list --group-type nonsense"},
+	{line: "kafka-groups --bootstrap-server B"},
+	{line: "kafka-groups --list"},
+	{line: "kafka-groups --help"},
+	{line: "kafka-groups --bootstrap-server B --no-such"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one --time earliest"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one --time -3"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one --time 1"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one --time 99999999999999"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one --time earliest-local"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one --time latest-tiered"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one --time soon"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one --partitions 0,7"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic one --partitions x"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic absent"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic-partitions one:0-2,NAME:1"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic-partitions one:x"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic-partitions one --topic one"},
+	{line: "kafka-get-offsets --bootstrap-server somewhere"},
+	{line: "kafka-get-offsets --topic one"},
+	{line: "kafka-get-offsets --help"},
+	{line: "kafka-get-offsets --bootstrap-server B --no-such"},
+	{line: "kafka-delete-records --bootstrap-server B --offset-json-file DIR/absent"},
+	{line: "kafka-delete-records --bootstrap-server B --offset-json-file DIR/records"},
+	{line: "kafka-delete-records --bootstrap-server B --offset-json-file DIR/twice"},
+	{line: "kafka-delete-records --bootstrap-server B --offset-json-file FILE"},
+	{line: "kafka-delete-records --bootstrap-server B"},
+	{line: "kafka-delete-records --help"},
+	{line: "kafka-delete-records --bootstrap-server B --no-such"},
 
 	{line: "kafka-storage info --config FILE"},
 	{line: "kafka-storage format --config FILE --cluster-id 6foHn9NLQpiMAirIK7EG4A", why: "Kafka prints its bootstrap records first, which ours has not"},
@@ -235,6 +320,12 @@ func newWords(t *testing.T, name string, node *harness.Node) words {
 		"listeners=PLAINTEXT://127.0.0.1:2,CONTROLLER://127.0.0.1:1\ncontroller.listener.names=CONTROLLER\nlog.dirs=%s/data\n", w.dir), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for file, text := range map[string]string{"records": "{\"partitions\":[{\"topic\":\"" + name + "\",\"partition\":0,\"offset\":0}],\"version\":1}",
+		"twice": "{\"partitions\":[{\"topic\":\"one\",\"partition\":0,\"offset\":0},{\"topic\":\"one\",\"partition\":0,\"offset\":1}]}"} {
+		if err := os.WriteFile(filepath.Join(w.dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return w
 }
 
@@ -261,6 +352,7 @@ var (
 func (w words) clean(s said) said {
 	fix := func(text string) string {
 		text = strings.ReplaceAll(strings.ReplaceAll(text, w.dir, "DIR"), w.name, "NAME")
+		text = strings.TrimPrefix(text, `Exception in thread "main" `) // the launcher's, which the tests do without
 		text = topicID.ReplaceAllString(text, "TopicId: ID")
 		text = directory.ReplaceAllString(text, "directory.id=ID$1")
 		return text
