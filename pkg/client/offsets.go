@@ -219,23 +219,39 @@ func (a *Admin) Commit(ctx context.Context, group string, offsets []PartitionOff
 }
 
 // DeleteOffsets makes a group forget the offsets of partitions. The answers are
-// in their order.
+// in their order. Without partitions it tells whether it might.
 func (a *Admin) DeleteOffsets(ctx context.Context, group string, partitions []Partition) ([]PartitionOffset, error) {
 	const doing = "delete offsets of group"
-	set := kadm.TopicsSet{}
-	for _, p := range partitions {
-		set.Add(p.Topic, p.Partition)
+	all := map[Partition]int{}
+	for i, p := range partitions {
+		all[p] = i
 	}
-	got, err := a.adm.DeleteOffsets(ctx, group, set)
+	req := kmsg.NewPtrOffsetDeleteRequest()
+	req.Group = group
+	for topic, numbers := range byTopic(partitions, all) {
+		rt := kmsg.NewOffsetDeleteRequestTopic()
+		rt.Topic = topic
+		for _, n := range numbers {
+			rt.Partitions = append(rt.Partitions, kmsg.OffsetDeleteRequestTopicPartition{Partition: n})
+		}
+		req.Topics = append(req.Topics, rt)
+	}
+	resp, err := req.RequestWith(ctx, a.c.raw)
 	if err != nil {
 		return nil, a.groupFailed(doing, group, err)
 	}
+	if err := answer(doing, group, resp.ErrorCode, nil); err != nil {
+		return nil, err
+	}
+	failed := map[Partition]error{}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			failed[Partition{t.Topic, p.Partition}] = answer(doing, group, p.ErrorCode, nil)
+		}
+	}
 	out := make([]PartitionOffset, len(partitions))
 	for i, p := range partitions {
-		out[i] = PartitionOffset{Partition: p, Offset: -1, LeaderEpoch: -1}
-		if failed, ok := got.Lookup(p.Topic, p.Partition); ok && failed != nil {
-			out[i].Err = &Error{Doing: doing, Name: group, Code: failed}
-		}
+		out[i] = PartitionOffset{Partition: p, Offset: -1, LeaderEpoch: -1, Err: failed[p]}
 	}
 	return out, nil
 }

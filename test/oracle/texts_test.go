@@ -145,6 +145,7 @@ var lines = []lineCase{
 	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME2 --topic one --shift-by 1 --dry-run"},
 	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --from-file DIR/absent --dry-run"},
 	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group NAME --topic one"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group NAME --topic absent"},
 	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group absent --topic one"},
 	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group NAME --topic one:0,7"},
 	{line: "kafka-consumer-groups --bootstrap-server B --delete --group absent"},
