@@ -45,7 +45,7 @@ func TestMoves(t *testing.T) {
 				partition   int32
 				replicas    []int32
 			}{
-				{"to where it is", "re", 1, []int32{1}}, {"the second to where it is", "re", 1, []int32{1}}, {"to nobody", "re", 0, []int32{}}, {"twice to one", "re", 0, []int32{1, 1}}, {"to a stranger", "re", 0, []int32{2}},
+				{"to where it is", "re", 0, []int32{1}}, {"the second to where it is", "re", 1, []int32{1}}, {"to nobody", "re", 0, []int32{}}, {"twice to one", "re", 0, []int32{1, 1}}, {"to a stranger", "re", 0, []int32{2}},
 				{"to more", "re", 0, []int32{1, 2}}, {"to a negative one", "re", 0, []int32{-1}}, {"back", "re", 0, nil}, {"what is unknown", "re", 7, []int32{1}}, {"what is nowhere", "nowhere", 0, []int32{1}},
 			} {
 				p.ask(fmt.Sprintf("move %s, allowed %v", c.name, allow), v, func(*side) kmsg.Request {
