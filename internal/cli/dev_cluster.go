@@ -202,7 +202,7 @@ func (d *devCluster) launch(n devNode) (*devProcess, error) {
 	if err := child.Start(); err != nil {
 		return nil, fmt.Errorf("start node %d: %w", n.ID, err)
 	}
-	p := &devProcess{node: n, ended: make(chan struct{}), output: d.output(n), offset: info.Size()}
+	p := &devProcess{cluster: d, node: n, pid: child.Process.Pid, ended: make(chan struct{}), output: d.output(n), offset: info.Size()}
 	go func() { // ends with the node, or with this command
 		_ = child.Wait() // its own words say why
 		close(p.ended)
@@ -212,8 +212,17 @@ func (d *devCluster) launch(n devNode) (*devProcess, error) {
 
 // devProcess is a node that this command has started.
 type devProcess struct {
-	node   devNode
-	ended  chan struct{}
-	output string
-	offset int64 // where in output its words begin
+	cluster *devCluster
+	node    devNode
+	pid     int
+	ended   chan struct{}
+	output  string
+	offset  int64 // where in output its words begin
+}
+
+// lives tells whether the process has the node's ports: whoever else has them
+// answers in its place, and the node itself ends.
+func (p *devProcess) lives() bool {
+	live, err := p.cluster.processes()
+	return err == nil && live[p.node.ID].Pid == p.pid
 }

@@ -50,7 +50,7 @@ func (p *devProcess) ready(ctx context.Context) error {
 	why := ""
 	for tick := time.NewTicker(10 * time.Millisecond); ; {
 		ok, answer := readyz(ctx, p.node)
-		if ok {
+		if ok && p.lives() {
 			return nil
 		}
 		if answer != "" {

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestAnotherOneAnswers: a node that ended because another broker has its ports is
+// not ready, however ready the other one is.
+func TestAnotherOneAnswers(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	defer other.Close()
+	dir := t.TempDir()
+	words := filepath.Join(dir, "server.out")
+	if err := os.WriteFile(words, []byte("error: port 9092 is already in use\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &devProcess{
+		cluster: &devCluster{Name: "dev", dir: dir}, node: devNode{ID: 1, HTTP: other.Listener.Addr().(*net.TCPAddr).Port},
+		pid: os.Getpid(), ended: make(chan struct{}), output: words,
+	}
+	close(p.ended)
+	err := p.ready(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "node 1 did not start") || !strings.Contains(hint(err), "port 9092") {
+		t.Fatalf("%v, hint %q", err, hint(err))
+	}
+}
+
+func hint(err error) string {
+	var c *cliError
+	if !errors.As(err, &c) {
+		return ""
+	}
+	return c.hint
+}
