@@ -177,12 +177,16 @@ func (o *output) write(p []byte) error {
 	return o.a.pace.take(int64(len(p)))
 }
 
-// discard removes a file that did not become a segment.
+// discard removes a file that did not become a segment. In a directory that has
+// failed it stays: the checkpoint may name it, and the next start finds out.
 func (o *output) discard() {
 	if o.h == nil {
 		return
 	}
 	o.h.release()
+	if o.a.l.dir.failure() != nil {
+		return
+	}
 	if err := o.a.l.dir.fs.Remove(o.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		o.a.l.dir.logger.Warn("half-compacted segment stays; the next start removes it", "file", o.name(), "err", err)
 	}

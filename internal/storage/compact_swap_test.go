@@ -1,0 +1,66 @@
+package storage
+
+import (
+	"maps"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/brokerd/brokerd/internal/record"
+	"github.com/brokerd/brokerd/internal/vfs"
+)
+
+// A disk that fails once the checkpoint names the new segment takes nothing away:
+// the next start finds it, under one name or the other.
+func TestSwapOnAFailingDisk(t *testing.T) {
+	for name, rule := range map[string]vfs.Rule{
+		"old index not removed":       {Op: vfs.OpRemove, Path: "*.index"},
+		"directory not synced":        {Op: vfs.OpSyncDir, Path: "/d/orders-0", Nth: 2},
+		"not renamed":                 {Op: vfs.OpRename, Path: "*.swap"},
+		"renamed, directory not":      {Op: vfs.OpSyncDir, Path: "/d/orders-0", Nth: 3},
+		"checkpoint written, no sync": {Op: vfs.OpSync, Path: checkpointName},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mem := vfs.NewMem()
+			disk := vfs.NewFault(mem)
+			s := openStore(t, disk, func(o *Options) { o.NoCleaner = true })
+			c := compactConfig()
+			l := openLog(t, s, 0, c)
+			lead(t, l, 1)
+			putKeys(t, l, 25)
+			once, err := record.Build(record.Spec{}, record.Record{Timestamp: time.Now().UnixMilli(), Key: []byte("once"), Value: []byte("v 25")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustAppend(t, l, 1, once)
+			putKeys(t, l, 25)
+			checkpointed(t, l)
+			c.SegmentBytes = 1 << 20 // all sealed segments fit one now
+			l.SetConfig(c)
+			rule.Err, rule.Times = syscall.EIO, 1
+			broken := disk.Add(rule)
+			if err := l.compact(time.Now(), 1<<20, newPace(0, nil)); err == nil || broken.Hits() != 1 || l.dir.failure() == nil {
+				t.Fatalf("%v, hit %d times", err, broken.Hits())
+			}
+			_ = s.Close() // its directory has failed
+
+			l = openLog(t, openStore(t, mem), 0, c)
+			newest := map[string]string{}
+			for _, b := range readAll(t, l, 0) {
+				if err := b.Each(record.Limits{}, func(r record.Record) error {
+					newest[string(r.Key)] = strings.TrimLeft(string(r.Value), "v ")
+					return nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := map[string]string{"k0": "24", "k1": "24", "k2": "24", "k3": "24", "once": "25"}; !maps.Equal(newest, want) {
+				t.Errorf("newest of each key: %v", newest)
+			}
+			if v := l.View(); v.End != 201 {
+				t.Errorf("end is %d", v.End)
+			}
+		})
+	}
+}
