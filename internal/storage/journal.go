@@ -108,10 +108,14 @@ func (j *journal) write(entries []byte) error {
 	}
 	old := j.size > compactAbove && j.size > 2*j.liveBytesLocked()
 	j.mu.Unlock()
-	if old {
-		return j.rewriteGated()
+	if !old {
+		return nil
 	}
-	return nil
+	err := j.rewriteGated()
+	if s := (*syncError)(nil); isFull(err) && !errors.As(err, &s) {
+		return nil // the entries count all the same; the file stays as it is until there is room
+	}
+	return err
 }
 
 func (j *journal) liveBytesLocked() (n int64) {
