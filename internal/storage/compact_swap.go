@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"time"
 
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/vfs"
@@ -166,7 +167,7 @@ func (o *output) write(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	if err := o.a.l.dir.room(o.a.now); err != nil {
+	if err := o.a.l.dir.room(time.Now()); err != nil {
 		return err
 	}
 	if _, err := o.h.WriteAt(p, o.pos); err != nil {

@@ -1,10 +1,13 @@
 package storage
 
 import (
+	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/brokerd/brokerd/internal/record"
@@ -63,4 +66,30 @@ func TestSwapOnAFailingDisk(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A pass looks at the free space while it lasts: it leaves to appends what is kept
+// for them, and no half of a segment.
+func TestCompactionLeavesTheReserve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := vfs.NewMem()
+		s := openStore(t, mem, func(o *Options) { o.NoCleaner = true })
+		l := led(t, s, 0, compactConfig())
+		putKeys(t, l, 100)
+		const rate = 10_000
+		took := time.Duration(l.Size()) * time.Second / rate // to read it once
+		time.AfterFunc(took+time.Second, func() { mem.SetCapacity(leastFree) })
+		if err := l.compact(time.Now(), 1<<20, newPace(rate, nil)); !errors.Is(err, ErrDiskFull) {
+			t.Errorf("with a full disk: %v", err)
+		}
+		mem.SetCapacity(0)
+		names, err := mem.List("/d/orders-0")
+		if err != nil || slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, swapSuffix) }) {
+			t.Errorf("%v, %v", names, err)
+		}
+		time.Sleep(time.Minute)
+		if err := l.compact(time.Now(), 1<<20, newPace(0, nil)); err != nil || s.Cleaner().Passes != 1 {
+			t.Errorf("with room again: %v, %d passes", err, s.Cleaner().Passes)
+		}
+	})
 }
