@@ -182,3 +182,27 @@ func TestCompactionUnderLoad(t *testing.T) {
 	stop()
 	all.Wait()
 }
+
+// Of an idempotent producer the header of its newest batch stays, where its records
+// went, and that of no older one.
+func TestOneEmptyBatchOfAProducer(t *testing.T) {
+	s := openStore(t, vfs.NewMem(), func(o *Options) { o.NoCleaner = true })
+	l := led(t, s, 0, compactConfig())
+	for seq := range int32(3) {
+		b := build(t, record.Spec{Producer: &record.Producer{ID: 7, Sequence: seq}}, 1, 5, time.Now().UnixMilli())
+		newest := mustAppend(t, l, 1, b).Base
+		putKeys(t, l, 50)
+		if err := l.compact(time.Now(), 1<<20, newPace(0, nil)); err != nil {
+			t.Fatal(err)
+		}
+		var empty []int64
+		for _, b := range readAll(t, l, 0) {
+			if b.Count() == 0 {
+				empty = append(empty, b.BaseOffset())
+			}
+		}
+		if len(empty) != 1 || empty[0] != newest {
+			t.Errorf("after batch %d: empty ones at %d, the newest is at %d", seq, empty, newest)
+		}
+	}
+}

@@ -302,11 +302,11 @@ func (a *pass) left(b record.Batch) (out record.Batch, err error) {
 	if tombs && !dated {
 		horizon = a.now.Add(a.c.DeleteRetention).UnixMilli()
 	}
-	if kept == b.Count() && horizon == record.NoHorizon {
-		return b, nil
-	}
 	if last, alive := a.last[b.ProducerID()]; kept == 0 && !(alive && last == b.LastOffset()) {
 		return nil, nil
+	}
+	if kept == b.Count() && horizon == record.NoHorizon {
+		return b, nil
 	}
 	return a.thinner(b, horizon, func(r record.Record) bool { return !gone && a.wants(r, expired) })
 }
