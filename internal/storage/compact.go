@@ -1,8 +1,10 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/brokerd/brokerd/internal/record"
@@ -212,12 +214,9 @@ func (a *pass) isAborted(b record.Batch) bool {
 	if !b.Transactional() || b.Control() {
 		return false
 	}
-	for _, t := range a.aborted[b.ProducerID()] {
-		if b.BaseOffset() >= t.First && b.LastOffset() <= t.Last {
-			return true
-		}
-	}
-	return false
+	list := a.aborted[b.ProducerID()] // one after the other
+	i, _ := slices.BinarySearchFunc(list, b.LastOffset(), func(t record.Aborted, last int64) int { return cmp.Compare(t.Last, last) })
+	return i < len(list) && list[i].First <= b.BaseOffset()
 }
 
 // group gives the end of the group of segments that begins with i: neighbours
