@@ -59,8 +59,8 @@ func (c *cleaner) run() {
 	}
 }
 
-// dirtiest chooses the log that is to be cleaned next. waiting: others will be due
-// by time alone.
+// dirtiest chooses the log that is to be cleaned next. waiting: others may be due
+// soon. What only its age makes due, or was tried in vain, the next sweep finds.
 func (c *cleaner) dirtiest(tried map[*Log]bool) (best *Log, waiting bool) {
 	now, most := time.Now(), -1.0
 	for _, l := range c.dir.store.openLogs(c.dir) {
@@ -70,9 +70,9 @@ func (c *cleaner) dirtiest(tried map[*Log]bool) (best *Log, waiting bool) {
 		}
 		v := l.view.Load()
 		cleaned := max(l.cleaned(), v.Start)
-		share, due := v.dirtiness(conf, cleaned, now)
-		if n := len(v.segs); !due || tried[l] {
-			waiting = waiting || n > 1 && v.segs[n-1].base > cleaned
+		share, due, later := v.dirtiness(conf, cleaned, now)
+		if !due || tried[l] {
+			waiting = waiting || later
 			continue
 		}
 		if share > most {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,42 @@ func TestCleanerComesBy(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
+		}
+	})
+}
+
+// A log with too little to clean is left alone until it has more, or is old: no
+// timer goes for it.
+func TestCleanerRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var looks atomic.Int64
+		s := openStore(t, vfs.NewMem(), func(o *Options) {
+			o.Cleaner = func() Cleaner { looks.Add(1); return Cleaner{15 * time.Second, 1 << 20, 0} } // when planned, and when run
+		})
+		c := compactConfig()
+		c.MinDirtyRatio, c.MaxCompactionLag = 0.9, 24*time.Hour
+		l := led(t, s, 0, c)
+		putKeys(t, l, 50)
+		time.Sleep(time.Minute)
+		if n := s.Cleaner().Passes; n != 1 {
+			t.Fatalf("%d passes", n)
+		}
+		putKeys(t, l, 10) // beside what the pass has left: not nine parts in ten
+		if _, due, _ := l.view.Load().dirtiness(&c, l.cleaned(), time.Now()); due || l.view.Load().segs[l.Segments()-1].base <= l.cleaned() {
+			t.Fatal("the scene is not set")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		looks.Store(0)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if most := int64(2 * time.Hour / s.options.RetentionInterval); looks.Load() > most {
+			t.Errorf("%d looks in an idle hour, the sweeps have %d", looks.Load(), most)
+		}
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if n := s.Cleaner().Passes; n != 2 {
+			t.Errorf("%d passes, a day old", n)
 		}
 	})
 }

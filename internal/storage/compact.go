@@ -63,9 +63,11 @@ func (v *view) compactable(c *Config, now time.Time) (n int) {
 	return n
 }
 
-// dirtiness is the share of bytes that were never cleaned. due: a pass is asked for.
-func (v *view) dirtiness(c *Config, cleaned int64, now time.Time) (share float64, due bool) {
+// dirtiness is the share of bytes that were never cleaned. due: a pass is asked
+// for. later: it may be soon, when a lag has ended or a transaction.
+func (v *view) dirtiness(c *Config, cleaned int64, now time.Time) (share float64, due, later bool) {
 	n := v.compactable(c, now)
+	later = n+1 < len(v.segs)
 	var clean, dirty int64
 	first := int64(noTimestamp)
 	for _, s := range v.segs[:n] {
@@ -79,11 +81,11 @@ func (v *view) dirtiness(c *Config, cleaned int64, now time.Time) (share float64
 		dirty += s.size
 	}
 	if dirty == 0 {
-		return 0, false
+		return 0, false, later
 	}
 	share = float64(dirty) / float64(clean+dirty)
 	late := c.MaxCompactionLag > 0 && first >= 0 && now.UnixMilli()-first > c.MaxCompactionLag.Milliseconds()
-	return share, late || share >= c.MinDirtyRatio
+	return share, late || share >= c.MinDirtyRatio, later
 }
 
 // cleaned is the offset below which this log was compacted.
