@@ -157,11 +157,14 @@ func (a *fetchAPI) serve(c *wire.Call) wire.Outcome {
 func (f *fetchCall) limits() {
 	wait := time.Duration(max(f.req.MaxWaitMillis, 0)) * time.Millisecond
 	f.deadline = time.Now().Add(min(wait, maxFetchWait))
-	f.minBytes = int64(f.req.MinBytes)
 	f.maxBytes = int(f.req.MaxBytes)
 	if most := int(f.d.Conf.FetchMaxBytes); most > 0 {
 		f.maxBytes = min(f.maxBytes, most)
 	}
+	if f.old() {
+		f.maxBytes = min(f.maxBytes, oldAnswerBytes) // what is read for one is memory, too
+	}
+	f.minBytes = min(int64(f.req.MinBytes), int64(f.maxBytes)) // more would never come
 	f.bound = replica.ToHighWatermark
 	if f.req.IsolationLevel == 1 {
 		f.bound = replica.ToLastStable

@@ -29,7 +29,7 @@ func (f *fetchCall) answer() wire.Answer {
 	}
 	v := f.reply.Version
 	if f.old() {
-		f.oldRoom = min(f.olds.room(), max(f.maxBytes, 0))
+		f.oldRoom = f.olds.take(f.maxBytes)
 	}
 	flexible := v >= 12
 	f.frame = wire.NewFrame(f.reply, flexible, f.estimate())
@@ -50,8 +50,8 @@ func (f *fetchCall) answer() wire.Answer {
 		e.endpoints(f.leaders())
 	}
 	f.frame.B = e.b
-	if f.oldBytes > 0 {
-		f.olds.held.Add(int64(f.oldBytes))
+	if f.old() {
+		f.olds.held.Add(int64(f.oldBytes - f.oldRoom))
 	}
 	a := f.frame.Answer()
 	a.Release = f.release

@@ -29,12 +29,19 @@ const (
 	oldAnswersBytes = 64 << 20
 )
 
-// oldAnswers counts the bytes of the answers that have not left.
+// oldAnswers counts the bytes of the answers that have not left, and of those that
+// are being made.
 type oldAnswers struct{ held atomic.Int64 }
 
-// room is how much the next answer may have.
-func (o *oldAnswers) room() int {
-	return int(min(oldAnswerBytes, max(oldAnswersBytes-o.held.Load(), 0)))
+// take gives the next answer at most so many bytes, which it gives back.
+func (o *oldAnswers) take(most int) int {
+	for {
+		held := o.held.Load()
+		n := max(min(int64(most), oldAnswerBytes, oldAnswersBytes-held), 0)
+		if o.held.CompareAndSwap(held, held+n) {
+			return int(n)
+		}
+	}
 }
 
 func (f *fetchCall) old() bool { return f.reply.Version < fetchBatchesSince }

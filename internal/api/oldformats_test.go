@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/vfs"
@@ -283,6 +284,26 @@ func TestFetchSetBudget(t *testing.T) {
 	}
 	if held := f.old.held.Load(); held != oldAnswersBytes {
 		t.Errorf("%d bytes are still held", held-oldAnswersBytes)
+	}
+}
+
+// TestFetchSetRoom: however many answers are made at once, they share what there
+// is, and one reads no more than it may answer.
+func TestFetchSetRoom(t *testing.T) {
+	var o oldAnswers
+	total := 0
+	for range 100 {
+		total += o.take(1 << 30)
+	}
+	if total != oldAnswersBytes || o.take(1) != 0 || o.held.Load() != oldAnswersBytes {
+		t.Errorf("%d bytes of %d, %d held", total, oldAnswersBytes, o.held.Load())
+	}
+	for version, most := range map[int16]int{3: oldAnswerBytes, 4: 50 << 20} {
+		f := fetchCall{d: Deps{Conf: &conf.Broker{FetchMaxBytes: 50 << 20}}, reply: wire.Reply{Version: version}}
+		f.req.MaxBytes, f.req.MinBytes = 1<<30, 1<<30
+		if f.limits(); f.maxBytes != most || f.minBytes != int64(most) {
+			t.Errorf("v%d: %d to %d bytes", version, f.minBytes, f.maxBytes)
+		}
 	}
 }
 
