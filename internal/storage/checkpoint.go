@@ -122,30 +122,6 @@ func appendPoint(p []byte, m *mark) []byte {
 	return endEntry(p, at)
 }
 
-func appendSealed(p []byte, id step.PartitionID, s sealedMark) []byte {
-	at := len(p)
-	p = beginEntry(p, entrySealed, id)
-	for _, n := range []int64{s.base, s.size, s.top, s.topOffset} {
-		p = binary.BigEndian.AppendUint64(p, uint64(n))
-	}
-	p = binary.BigEndian.AppendUint32(p, s.digest)
-	p = binary.BigEndian.AppendUint32(p, uint32(s.aborted))
-	return endEntry(p, at)
-}
-
-// appendSwapped is one entry, so that no tear lies between what comes and what goes.
-func appendSwapped(p []byte, id step.PartitionID, s sealedMark) []byte {
-	at := len(p)
-	p = beginEntry(p, entrySwap, id)
-	for _, n := range []int64{s.base, s.size, s.top, s.topOffset} {
-		p = binary.BigEndian.AppendUint64(p, uint64(n))
-	}
-	p = binary.BigEndian.AppendUint32(p, s.digest)
-	p = binary.BigEndian.AppendUint32(p, uint32(s.aborted))
-	p = binary.BigEndian.AppendUint64(p, uint64(s.covers))
-	return endEntry(p, at)
-}
-
 func appendCleaned(p []byte, id step.PartitionID, offset int64) []byte {
 	at := len(p)
 	p = beginEntry(p, entryClean, id)
@@ -305,11 +281,23 @@ func (m *mark) encode(p []byte) []byte {
 	return p
 }
 
+// encode gives one entry, also of a segment that takes the place of others, so
+// that no tear lies between what comes and what goes.
 func (s sealedMark) encode(p []byte, id step.PartitionID) []byte {
+	at, kind := len(p), byte(entrySealed)
 	if s.covers > 0 {
-		return appendSwapped(p, id, s)
+		kind = entrySwap
 	}
-	return appendSealed(p, id, s)
+	p = beginEntry(p, kind, id)
+	for _, n := range []int64{s.base, s.size, s.top, s.topOffset} {
+		p = binary.BigEndian.AppendUint64(p, uint64(n))
+	}
+	p = binary.BigEndian.AppendUint32(p, s.digest)
+	p = binary.BigEndian.AppendUint32(p, uint32(s.aborted))
+	if kind == entrySwap {
+		p = binary.BigEndian.AppendUint64(p, uint64(s.covers))
+	}
+	return endEntry(p, at)
 }
 
 // parseCheckpoint reads a whole checkpoint file. good is how many bytes made

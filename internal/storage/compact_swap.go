@@ -213,11 +213,11 @@ func (o *output) swap(old []*segment) error {
 	if err := l.dir.fs.SyncDir(l.path()); err != nil {
 		return l.dir.fail(fmt.Errorf("sync %s: %w", l.path(), err))
 	}
-	if err := l.dir.journal.write(appendSwapped(nil, l.id, o.seg.sealedMark())); err != nil {
+	if err := l.dir.journal.write(o.seg.sealedMark().encode(nil, l.id)); err != nil {
 		return l.dir.sort(err)
 	}
 	o.publish(i, old)
-	if err := o.rename(old); err != nil {
+	if err := o.seg.takeName(); err != nil {
 		return l.dir.fail(err)
 	}
 	h := o.h
@@ -269,22 +269,22 @@ func (o *output) publish(i int, old []*segment) {
 	}
 }
 
-// rename gives the new segment its name.
-func (o *output) rename(old []*segment) error {
-	l, fsys := o.a.l, o.a.l.dir.fs
+// takeName gives a new segment its name. The caches of the old one go before.
+func (s *segment) takeName() error {
+	dir, fsys := s.log.path(), s.log.dir.fs
 	for _, suffix := range []string{indexSuffix, timeIndexSuffix} {
-		if err := fsys.Remove(old[0].path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if err := fsys.Remove(s.path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("clear %s: %w", dir, err)
 		}
 	}
-	if err := fsys.SyncDir(l.path()); err != nil {
-		return fmt.Errorf("sync %s: %w", l.path(), err)
+	if err := fsys.SyncDir(dir); err != nil {
+		return &syncError{fmt.Errorf("sync %s: %w", dir, err)}
 	}
-	if err := fsys.Rename(o.name(), o.seg.path(logSuffix)); err != nil {
-		return err
+	if err := fsys.Rename(s.path(logSuffix+swapSuffix), s.path(logSuffix)); err != nil {
+		return fmt.Errorf("finish the compaction of %s: %w", s.path(logSuffix), err)
 	}
-	if err := fsys.SyncDir(l.path()); err != nil {
-		return fmt.Errorf("sync %s: %w", l.path(), err)
+	if err := fsys.SyncDir(dir); err != nil {
+		return &syncError{fmt.Errorf("sync %s: %w", dir, err)}
 	}
 	return nil
 }
@@ -308,24 +308,12 @@ func (r *recovery) swaps(bases []int64) error {
 			continue
 		}
 		r.l.dir.logger.Info("compaction finished that a stop had interrupted", "segment", name)
-		s := segment{log: r.l, base: base}
-		for _, suffix := range []string{indexSuffix, timeIndexSuffix} {
-			if err := r.l.dir.fs.Remove(s.path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("clear %s: %w", r.l.path(), err)
-			}
-		}
-		if err := r.l.dir.fs.SyncDir(r.l.path()); err != nil {
-			return r.l.dir.fail(fmt.Errorf("sync %s: %w", r.l.path(), err))
-		}
-		if err := r.l.dir.fs.Rename(name+swapSuffix, name); err != nil {
-			return fmt.Errorf("finish the compaction of %s: %w", name, err)
+		if err := (&segment{log: r.l, base: base}).takeName(); err != nil {
+			return r.l.dir.sort(err)
 		}
 		if !slices.Contains(r.bases, base) {
 			r.bases = append(r.bases, base)
 			slices.Sort(r.bases)
-		}
-		if err := r.l.dir.fs.SyncDir(r.l.path()); err != nil {
-			return r.l.dir.fail(fmt.Errorf("sync %s: %w", r.l.path(), err))
 		}
 	}
 	if r.m != nil {
