@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// clusterAPI answers DescribeCluster (60), DescribeQuorum (55) and
-// AlterPartitionReassignments (45), ListPartitionReassignments (46), ElectLeaders (43).
+// clusterAPI answers DescribeCluster (60), DescribeQuorum (55), DescribeLogDirs (35),
+// AlterPartitionReassignments (45), ListPartitionReassignments (46) and ElectLeaders (43).
 type clusterAPI struct{ d Deps }
 
 // What DescribeCluster can be asked for.

@@ -21,13 +21,13 @@
 //	    answered, except ApiVersions: it hears, in version 0, which ones are.
 //
 // Goroutines: one per request that is on its way to a controller on another node
-// (envelope.go), ended by its deadline; no others. Handlers run on the connection's goroutine,
-// completions on that of whoever completes. Locks: pending.mu, autocreate.mu,
+// (envelope.go, initproducer.go), ended by its deadline; no others. Handlers run
+// on the connection's goroutine, completions on that of whoever completes. Locks: pending.mu, autocreate.mu,
 // waiting.mu, and those of fetch sessions and producer ids; they guard memory
 // only, and nothing is called under them.
 //
 // Tests: one table test per family through a Dispatcher, over a real catalog and
 // controller (node_test.go) or over logs in memory (data_node_test.go); fuzzes of
 // the decoding and of the serving of all (key, version) pairs; docs_test.go holds
-// docs/protocol.md to the table; oracle_test.go compares with a real Kafka.
+// docs/protocol.md to the table; test/oracle compares with a real Kafka.
 package api
