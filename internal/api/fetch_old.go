@@ -79,6 +79,9 @@ func (f *fetchCall) oldPartition(e *encoder, p *fetching) {
 // as markers do, is read over, or the client would ask for it for ever.
 func (f *fetchCall) downgrade(dst []byte, p *fetching) ([]byte, error) {
 	left := max(f.oldRoom-f.oldBytes, 0)
+	if left == 0 && f.oldBytes > 0 {
+		return dst, nil // it would be unpacked for nothing
+	}
 	d := record.Downgrade{From: p.offset, MaxBytes: min(int(p.maxBytes), left), FirstWhole: f.oldBytes == 0, Limits: p.p.Limits()}
 	if f.reply.Version >= 2 {
 		d.Magic = 1

@@ -62,9 +62,9 @@ type Endpoint struct {
 func Table(d Deps) []Endpoint {
 	topics, configs, cluster, own := &topicsAPI{d}, &configsAPI{d}, &clusterAPI{d}, &ownAPI{d}
 	life, voters := newLife(d), votersAPI{d}
-	meta := newMetadata(d, onController(d, firstFlexible(createTopicsKey, 7), topics.create))
-	fetch := newFetch(d)
-	groups := &groupsAPI{d: d, create: newAutocreate(onController(d, firstFlexible(createTopicsKey, 7), topics.create))}
+	create := onController(d, firstFlexible(createTopicsKey, 7), topics.create)
+	meta, fetch := newMetadata(d, create), newFetch(d)
+	groups := &groupsAPI{d: d, create: newAutocreate(create)}
 
 	table := []Endpoint{
 		{Key: 0, Min: 0, Max: 13, ReadsOn: true, Light: true, Gathers: true, Serve: produceAPI{d}.serve},
