@@ -33,17 +33,18 @@ type fetchEvent struct {
 
 const lagMax = 10 * time.Second
 
-// caught gives when replica i last had all that the leader had.
-func (w *twin) caught(i int) (at step.Instant, ever bool) {
+// caught gives when replica i last had all that the leader had, and whether a
+// fetch has said so since it last left the ISR.
+func (w *twin) caught(i int) (at step.Instant, again bool) {
 	at = w.begin
 	for k, f := range w.fetches[i] {
 		if f.offset >= f.end {
-			at, ever = max(at, f.at), true
+			at, again = max(at, f.at), k >= w.left[i]
 		} else if k > 0 && f.offset >= w.fetches[i][k-1].end {
-			at, ever = max(at, w.fetches[i][k-1].at), true
+			at, again = max(at, w.fetches[i][k-1].at), k >= w.left[i]
 		}
 	}
-	return at, ever
+	return at, again
 }
 
 func (w *twin) offset(i int) int64 {
@@ -62,8 +63,8 @@ func (w *twin) advance(now step.Instant) {
 		hw = w.durable
 	}
 	for i := 1; i < w.n; i++ {
-		at, ever := w.caught(i)
-		joins := ever && w.elig.Has(i) && !w.recovering && w.offset(i) >= w.start && now.Sub(at) <= lagMax
+		at, again := w.caught(i)
+		joins := again && w.elig.Has(i) && !w.recovering && w.offset(i) >= w.start && now.Sub(at) <= lagMax
 		if w.isr.Has(i) || (w.asked && w.pending.Has(i)) || joins {
 			hw = min(hw, w.offset(i))
 		}

@@ -10,7 +10,7 @@ import (
 type progress struct {
 	offset   int64        // its last fetch offset in this epoch; -1: none yet
 	caughtUp step.Instant // when it last had all that we had; the epoch's start until then
-	ever     bool         // it had, in this epoch
+	ever     bool         // it had, in this epoch and since it left the ISR if it did
 	lastAt   step.Instant // its last fetch, and our end then: what it will have
 	lastEnd  int64        // when the next fetch comes
 	alive    step.Instant // when its session last spoke, since it left the ISR if it did
@@ -39,9 +39,10 @@ func (p *progress) fetched(now step.Instant, f Fetched, end int64) {
 // silent is before every moment.
 const silent = step.Instant(math.MinInt64)
 
-// leave makes who is out of the ISR speak again before it may come back: the
-// controller may have taken it out because its disk failed.
-func (p *progress) leave(now step.Instant) { p.alive, p.left = silent, now }
+// leave makes who is out of the ISR speak again before it may come back, and
+// catch up again before it holds the watermark back: the controller may have
+// taken it out because its disk failed or its log is corrupt.
+func (p *progress) leave(now step.Instant) { p.alive, p.left, p.ever = silent, now, false }
 
 // lags reports whether follower i has not had all of the log for LagMax.
 func (l *Leader) lags(now step.Instant, i int) bool {
