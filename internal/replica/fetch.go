@@ -127,7 +127,7 @@ func (w *work) ask() error {
 	var ready, later []*following
 	for _, f := range w.todo {
 		switch {
-		case w.dropped(f):
+		case f.out.Load():
 			f.queued = false
 		case f.after.After(now):
 			later = append(later, f)
@@ -154,13 +154,6 @@ func (w *work) undo(ready []*following) {
 	for _, f := range ready {
 		w.lost(f)
 	}
-}
-
-func (w *work) dropped(f *following) bool {
-	l := w.l
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return f.out
 }
 
 // next makes the question of f, if it may be asked now.

@@ -51,10 +51,10 @@ type laneKey struct {
 // following is one partition that this broker follows, for one leader epoch.
 type following struct {
 	p     *Partition
-	lane  *lane
+	lane  *lane // set before p names it as its following
 	epoch int32
 	core  *isr.Follower // under p.mu
-	out   bool          // under lane.mu: it has been dropped
+	out   atomic.Bool   // set under lane.mu: it has been dropped
 
 	// Of the lane's goroutine.
 	inSession bool
@@ -134,8 +134,10 @@ func (l *lane) add(f *following) bool {
 		l.mu.Unlock()
 		return false
 	}
-	l.members[f.p.id] = f
-	l.fresh = append(l.fresh, f)
+	if !f.out.Load() { // else it has been left already
+		l.members[f.p.id] = f
+		l.fresh = append(l.fresh, f)
+	}
 	l.mu.Unlock()
 	l.poke()
 	return true
@@ -167,7 +169,7 @@ func (l *lane) leave(f *following) {
 }
 
 func (l *lane) dropLocked(f *following) {
-	f.out = true
+	f.out.Store(true)
 	if l.members[f.p.id] == f {
 		delete(l.members, f.p.id)
 		l.gone = append(l.gone, f.p.id)
@@ -178,7 +180,7 @@ func (l *lane) dropLocked(f *following) {
 func (l *lane) begin(f *following) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if f.out {
+	if f.out.Load() {
 		return false
 	}
 	l.at = f
@@ -291,6 +293,9 @@ func (p *Partition) startFollowing(w want) {
 		key.shard = int(uint32(p.id.Index)+uint32(p.id.Topic[15])) % n
 	}
 	p.m.join(f, key)
+	if _, err := p.log.Fence(w.rec.LeaderEpoch); err != nil {
+		p.leaveLane() // out of service since the fence before: whoever found it out may have found no lane
+	}
 }
 
 // follows publishes whom a group commit has to tell. It comes before the lane
@@ -310,5 +315,22 @@ func (p *Partition) stopFollowing() {
 	p.mu.Unlock()
 	if f != nil {
 		f.lane.drop(f)
+	}
+}
+
+// leaveLane makes the lane forget p, whose log is out of service: as long as the
+// session names it, the leader takes it for a follower and may call it in sync.
+// It does not wait: the lane may be who found it out.
+func (p *Partition) leaveLane() {
+	p.mu.Lock()
+	f := p.following
+	var l *lane
+	if f != nil {
+		l = f.lane
+	}
+	p.mu.Unlock()
+	if l != nil {
+		l.leave(f)
+		l.poke()
 	}
 }

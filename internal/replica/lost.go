@@ -31,10 +31,10 @@ type Lost struct {
 // lose notes a partition whose log is out of service for good, and tells the
 // operator and the controller once. Of any other error it says false.
 func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
-	corrupt := errors.Is(err, storage.ErrCorrupt)
-	if !corrupt && !errors.Is(err, storage.ErrNewer) {
+	if !outOfService(err) {
 		return false
 	}
+	corrupt := errors.Is(err, storage.ErrCorrupt)
 	if m.lost.put(Lost{id, topic, err}) {
 		text := "partition is offline: its log is left as it is"
 		if corrupt {
@@ -44,6 +44,12 @@ func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
 		m.report(Fault{Corrupt: corrupt, Partitions: []step.PartitionID{id}})
 	}
 	return true
+}
+
+// outOfService says whether an error means that one log, in a directory that
+// works, cannot be used any more.
+func outOfService(err error) bool {
+	return errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrNewer)
 }
 
 // put notes a partition; false when it is known already.

@@ -180,6 +180,7 @@ func (m *Manager) DirFailed(dir string, _ error) { // storage has told the opera
 	m.eachOpen(func(p *Partition) {
 		if p.log.Dir() == dir {
 			p.resign(storage.ErrDirFailed)
+			p.leaveLane() // before the controller hears of it
 			f.Partitions = append(f.Partitions, p.id)
 		}
 	})

@@ -212,8 +212,11 @@ func (w *woken) tell(h *wire.Handoff) {
 }
 
 // failed looks at an error of the log on its way out: one that takes the log out
-// of service for good is told to the controller, once.
+// of service for good ends following, and is told to the controller, once.
 func (p *Partition) failed(err error) error {
-	p.m.lose(p.id, p.topic, err)
+	if outOfService(err) {
+		p.leaveLane() // before the controller hears of it
+		p.m.lose(p.id, p.topic, err)
+	}
 	return err
 }

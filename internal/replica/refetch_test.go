@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/brokerd/brokerd/internal/vfs"
 )
@@ -84,5 +86,42 @@ func TestCorruptWhileOpen(t *testing.T) {
 		if isr := b.isr(topic, 0); isr != "[1 2]" || len(x.M.Lost()) != 1 {
 			t.Errorf("in sync %s, lost %v", isr, x.M.Lost())
 		}
+	})
+}
+
+// TestCorruptWhileIdle: the same for a partition that nothing is written to. The
+// session of its follower goes on speaking, for the partitions that are whole: that
+// is no reason to count on the one that is not.
+func TestCorruptWhileIdle(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic, other := b.Topic("t", nil, 2, []int32{1, 2, 3}), b.Topic("other", nil, 2, []int32{1, 2, 3})
+		x := b.Nodes[3]
+		for _, whole := range []*meta.Topic{topic, other} {
+			b.Nodes[1].ack(whole, 0, "before")
+			b.same(whole, 0, 1, 2, 3)
+		}
+		p := x.Partition(topic, 0)
+		b.eventually(time.Second, "3 hears of the watermark", func() bool { return p.Log().View().HighWatermark == 1 })
+		file, err := x.FS.Open(path.Join(p.Log().Dir(), "t-0", "00000000000000000000.log"), vfs.Write)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.WriteAt(make([]byte, 61), 0); err != nil {
+			t.Fatal(err)
+		}
+		_ = file.Close() // of a memory file
+		x.Hold()         // it does not begin anew yet
+		var out replica.Reading
+		if err := p.Read(replica.ReadRequest{MaxBytes: 1, FirstWhole: true, Epoch: -1, LastEpoch: -1, Follower: true}, &out); !errors.Is(err, storage.ErrCorrupt) {
+			t.Fatalf("damage is not noticed: %v", err)
+		}
+		b.eventually(time.Second, "3 is out of sync", func() bool { return b.isr(topic, 0) == "[1 2]" })
+		time.Sleep(time.Minute)
+		if isr := b.isr(topic, 0); isr != "[1 2]" {
+			t.Fatalf("in sync %s, and lost: %v", isr, x.M.Lost())
+		}
+		x.Release()
+		b.eventually(20*time.Second, "3 is back in sync", func() bool { return b.isr(topic, 0) == "[1 2 3]" })
+		b.same(topic, 0, 1, 2, 3)
 	})
 }

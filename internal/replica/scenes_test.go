@@ -418,6 +418,32 @@ func TestFailedDisk(t *testing.T) {
 	})
 }
 
+// TestFailedDiskWhileIdle: the directory fails, by what is written to one partition,
+// and the lane of another durability fetches on. Nobody counts on what lies there.
+func TestFailedDiskWhileIdle(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		idle := b.Topic("idle", map[string]string{"durability": "isr"}, 2, []int32{1, 2, 3}, []int32{1, 2, 3})
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3}, []int32{1, 2, 3})
+		for i := range int32(2) {
+			b.Nodes[1].ack(idle, i, "before")
+			b.Nodes[1].ack(topic, i, "before")
+			b.same(idle, i, 1, 2, 3)
+		}
+		x := b.Nodes[3]
+		bad := x.Partition(idle, 0).Log().Dir()
+		x.Disk.Add(vfs.Rule{Op: vfs.OpSync, Path: bad + "/*/*", Err: syscall.EIO})
+		for i := range int32(2) {
+			b.Nodes[1].ack(topic, i, "after")
+		}
+		time.Sleep(time.Minute)
+		for i := range int32(2) {
+			if in := b.isr(idle, i) == "[1 2 3]"; in == (x.Partition(idle, i).Log().Dir() == bad) {
+				t.Errorf("in sync on idle-%d, whose log lies in %s: %s", i, x.Partition(idle, i).Log().Dir(), b.isr(idle, i))
+			}
+		}
+	})
+}
+
 // aside cuts a broker off from everybody, the controller too.
 func (b *brokers) aside(id int32) {
 	b.Nodes[id].Hold()

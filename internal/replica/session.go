@@ -94,11 +94,11 @@ func (s *Session) Broker() (id int32, epoch int64) { return s.broker, s.brokerEp
 // request's, for Serve.
 func (s *Session) Update(im *meta.Image, asks []FollowerAsks, forget []step.PartitionID) (number int64) {
 	s.requests++
-	s.spoke.Store(int64(s.m.now()))
 	s.wake(nil)
 	for _, id := range forget {
 		s.forget(id)
 	}
+	s.spoke.Store(int64(s.m.now())) // for those that it still wants
 	h := s.m.handoffs.Get().(*wire.Handoff)
 	for i := range asks {
 		s.ask(im, &asks[i], h)
