@@ -35,7 +35,7 @@ func (l *loader) groups() {
 	g.MinSession, g.MaxSession = b.ms("group.min.session.timeout.ms"), b.ms("group.max.session.timeout.ms")
 	g.InitialDelay = b.ms("group.initial.rebalance.delay.ms")
 	g.MaxSize = int(b.val("group.max.size").num)
-	g.Retention = time.Duration(b.val("offsets.retention.minutes").num) * time.Minute
+	g.Retention = millis(b.val("offsets.retention.minutes").num * time.Minute.Milliseconds())
 	g.RetentionCheck = b.ms("offsets.retention.check.interval.ms")
 	g.MaxMetadata = int(b.val("offset.metadata.max.bytes").num)
 	g.ConsumerSession, g.ConsumerHeartbeat = b.ms("group.consumer.session.timeout.ms"), b.ms("group.consumer.heartbeat.interval.ms")
