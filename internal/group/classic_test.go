@@ -45,6 +45,25 @@ func TestMemberIDRequired(t *testing.T) {
 	want(t, "generation", a.joined(again).Generation, 2)
 }
 
+// What was answered does not change with the group: an answer is sent when what
+// it rests on is committed, outside the step.
+func TestAnswersAreTheirOwn(t *testing.T) {
+	b := newBed(t)
+	a := b.client("t")
+	joining := a.join()
+	b.advance(3 * time.Second)
+	joined := a.joined(joining)
+	synced := b.answers[a.sync(map[string]string{a.id: "all"})].(*kmsg.SyncGroupResponse)
+	want(t, "leave", a.leave(), codeNone)
+	r := kmsg.NewPtrJoinGroupRequest()
+	r.Version, r.Group, r.SessionTimeoutMillis, r.ProtocolType = 3, "g", 20_000, "connect"
+	r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "other"}}
+	b.send(JoinGroup{Client{"d", ""}, r})
+	want(t, "kind of the group", b.describe().ProtocolType, "connect")
+	want(t, "kind joined", *joined.ProtocolType, "consumer")
+	want(t, "kind synced", *synced.ProtocolType, "consumer")
+}
+
 func TestOldJoinNeedsNoID(t *testing.T) {
 	b := newBed(t)
 	a := b.client("t")

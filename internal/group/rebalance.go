@@ -125,7 +125,7 @@ func (c *classic) electJoined() bool {
 func (c *classic) joinResponse(m *member) *kmsg.JoinGroupResponse {
 	r := kmsg.NewPtrJoinGroupResponse()
 	r.Generation, r.LeaderID, r.MemberID = c.generation, c.leader, m.id
-	r.ProtocolType, r.Protocol = &c.kind, c.protocol
+	r.ProtocolType, r.Protocol = kmsg.StringPtr(c.kind), c.protocol
 	if c.leader == m.id {
 		r.Members = c.roster()
 	}

@@ -103,7 +103,7 @@ func (c *classic) syncResponse(m *member, version, code int16) *kmsg.SyncGroupRe
 	r := kmsg.NewPtrSyncGroupResponse()
 	r.Version, r.ErrorCode = version, code
 	if code == codeNone {
-		r.ProtocolType, r.Protocol, r.MemberAssignment = &c.kind, c.protocol, m.assigned
+		r.ProtocolType, r.Protocol, r.MemberAssignment = kmsg.StringPtr(c.kind), c.protocol, m.assigned
 	}
 	return r
 }
