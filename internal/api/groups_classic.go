@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -8,7 +9,6 @@ import (
 	"github.com/brokerd/brokerd/internal/coord"
 	"github.com/brokerd/brokerd/internal/group"
 	"github.com/brokerd/brokerd/internal/wire"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -153,28 +153,31 @@ func (a *groupsAPI) list(c *wire.Call) wire.Outcome {
 		led = a.d.Groups.Led()
 	}
 	ask := func(i int, done coord.Done) { a.d.Groups.Submit(led[i], group.ListGroups{Req: req}, done) }
-	return askAll(c, len(led), ask, func(all []heard) kmsg.Response {
-		resp := kmsg.NewPtrListGroupsResponse()
-		resp.Groups = []kmsg.ListGroupsResponseGroup{}
-		everything := v.may(auth.Describe, auth.TheCluster)
-		for _, h := range all {
-			if h.err != nil { // as Kafka: what is known, and that there may be more
-				if resp.ErrorCode = groupCode(h.err); resp.ErrorCode == kerr.NotCoordinator.Code {
-					resp.ErrorCode = 0 // another lists those
-				}
-				continue
-			}
-			for _, g := range h.body.(*kmsg.ListGroupsResponse).Groups {
-				if everything || v.allowedGroup(auth.Describe, g.Group) == nil {
-					resp.Groups = append(resp.Groups, g)
-				}
+	return askAll(c, len(led), ask, v.listed)
+}
+
+// listed puts what the coordinators of this broker know together. As in Kafka's,
+// an error says that there may be more; what another broker lists is none.
+func (v view) listed(all []heard) kmsg.Response {
+	resp := kmsg.NewPtrListGroupsResponse()
+	resp.Groups = []kmsg.ListGroupsResponseGroup{}
+	everything := v.may(auth.Describe, auth.TheCluster)
+	for _, h := range all {
+		if errors.Is(h.err, coord.ErrNotCoordinator) {
+			continue
+		}
+		if h.err != nil {
+			resp.ErrorCode = groupCode(h.err)
+			continue
+		}
+		for _, g := range h.body.(*kmsg.ListGroupsResponse).Groups {
+			if everything || v.allowedGroup(auth.Describe, g.Group) == nil {
+				resp.Groups = append(resp.Groups, g)
 			}
 		}
-		slices.SortFunc(resp.Groups, func(x, y kmsg.ListGroupsResponseGroup) int {
-			return slices.Compare([]byte(x.Group), []byte(y.Group))
-		})
-		return resp
-	})
+	}
+	slices.SortFunc(resp.Groups, func(x, y kmsg.ListGroupsResponseGroup) int { return strings.Compare(x.Group, y.Group) })
+	return resp
 }
 
 func (a *groupsAPI) delete(c *wire.Call) wire.Outcome {

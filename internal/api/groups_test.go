@@ -1,6 +1,13 @@
 package api
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/brokerd/brokerd/internal/auth"
+	"github.com/brokerd/brokerd/internal/coord"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
 // TestSpread: a key's place is Java's String.hashCode without its sign; the
 // numbers are Java's.
@@ -20,6 +27,27 @@ func TestSpread(t *testing.T) {
 	} {
 		if got := javaHash(c.key); got != c.hash || spread(c.key, 50) != c.of50 {
 			t.Errorf("%q: hash %d on %d, want %d on %d", c.key, got, spread(c.key, 50), c.hash, c.of50)
+		}
+	}
+}
+
+// TestListedSaysThatThereIsMore: one coordinator that still loads is told, whatever
+// the others say.
+func TestListedSaysThatThereIsMore(t *testing.T) {
+	known := kmsg.NewPtrListGroupsResponse()
+	known.Groups = []kmsg.ListGroupsResponseGroup{{Group: "b"}, {Group: "a"}}
+	loading, other := heard{err: coord.ErrLoading}, heard{err: coord.ErrNotCoordinator}
+	for _, c := range []struct {
+		all  []heard
+		code int16
+	}{
+		{[]heard{{body: known}, other}, 0},
+		{[]heard{loading, {body: known}, other}, kerr.CoordinatorLoadInProgress.Code},
+		{[]heard{other, {body: known}, loading}, kerr.CoordinatorLoadInProgress.Code},
+	} {
+		got := view{d: Deps{Auth: auth.AllowAll{}}}.listed(c.all).(*kmsg.ListGroupsResponse)
+		if got.ErrorCode != c.code || len(got.Groups) != 2 || got.Groups[0].Group != "a" {
+			t.Errorf("%v: %+v, want error %d", c.all, got, c.code)
 		}
 	}
 }
