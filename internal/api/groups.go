@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -34,14 +33,7 @@ type heard struct {
 	err  error
 }
 
-// own reads a call whose parts the machine keeps: nothing of it may alias the
-// connection's buffer.
-func own(c *wire.Call, req kmsg.Request) bool {
-	req.SetVersion(c.Version)
-	return req.ReadFrom(bytes.Clone(c.Body)) == nil
-}
-
-// allowed asks for an operation on a group. The error is GROUP_AUTHORIZATION_FAILED.
+// allowedGroup asks for an operation on a group. The error is GROUP_AUTHORIZATION_FAILED.
 func (v view) allowedGroup(op auth.Operation, group string) error {
 	if !v.may(op, auth.Resource{Type: auth.Group, Name: group}) {
 		return kerr.GroupAuthorizationFailed
@@ -49,13 +41,13 @@ func (v view) allowedGroup(op auth.Operation, group string) error {
 	return nil
 }
 
-// coordinatorOf is the partition that a group, or a transactional id, lives on.
-func coordinatorOf(im *meta.Image, topic, key string) (partition int32, ok bool) {
-	t, ok := im.TopicNamed(topic)
+// coordinatorOf is the partition of the offsets topic that a group lives on.
+func coordinatorOf(im *meta.Image, group string) (partition int32, ok bool) {
+	t, ok := im.TopicNamed(offsetsTopic)
 	if !ok || t.Partitions() == 0 {
 		return 0, false
 	}
-	return spread(key, t.Partitions()), true
+	return spread(group, t.Partitions()), true
 }
 
 // spread is Kafka's choice among n partitions: Java's String.hashCode without its
@@ -84,22 +76,31 @@ func javaHash(s string) (h int32) {
 	return h
 }
 
+// member takes what a member says of its group to the group's machine, whose
+// answer is the call's. failed is the answer with an error.
+func (a *groupsAPI) member(c *wire.Call, group string, event any, failed func(code int16) kmsg.Response) wire.Outcome {
+	v := look(a.d, c)
+	if err := v.allowedGroup(auth.Read, group); err != nil {
+		return wire.Respond(c, failed(groupCode(err)))
+	}
+	return a.send(&v, c, group, event, func(h heard) kmsg.Response {
+		if h.err != nil {
+			return failed(groupCode(h.err))
+		}
+		return h.body.(kmsg.Response)
+	})
+}
+
 // send takes an event of one group to its machine; then answers the call with
 // what build makes of it. It waits as long as the group does.
 func (a *groupsAPI) send(v *view, c *wire.Call, group string, event any, build func(heard) kmsg.Response) wire.Outcome {
-	reply := c.Reply()
-	var said atomic.Pointer[heard]
-	p := later(time.Time{}, func(bool) wire.Answer { return reply.Answer(build(*said.Load())) })
-	a.submit(v, group, event, func(body any, err error, h coord.Hand) {
-		said.Store(&heard{body, err})
-		p.complete(handoff(h))
-	})
-	return p
+	ask := func(_ int, done coord.Done) { a.submit(v, group, event, done) }
+	return askAll(c, 1, ask, func(all []heard) kmsg.Response { return build(all[0]) })
 }
 
 // submit finds the group's machine.
 func (a *groupsAPI) submit(v *view, group string, event any, done coord.Done) {
-	partition, ok := coordinatorOf(v.im, offsetsTopic, group)
+	partition, ok := coordinatorOf(v.im, group)
 	if a.d.Groups == nil || !ok {
 		done(nil, coord.ErrNotCoordinator, nil)
 		return
@@ -114,12 +115,6 @@ func handoff(h coord.Hand) *wire.Handoff {
 	return h.(*wire.Handoff)
 }
 
-// errand is a set of questions to several machines that one call asks.
-type errand struct {
-	*pending
-	left atomic.Int32
-}
-
 // askAll asks n questions and answers the call with what build makes of all that
 // was heard. ask(i) must lead to heard(i) once.
 func askAll(c *wire.Call, n int, ask func(i int, done coord.Done), build func([]heard) kmsg.Response) wire.Outcome {
@@ -128,18 +123,18 @@ func askAll(c *wire.Call, n int, ask func(i int, done coord.Done), build func([]
 	}
 	reply := c.Reply()
 	all := make([]heard, n)
-	e := &errand{}
-	e.pending = later(time.Time{}, func(bool) wire.Answer { return reply.Answer(build(all)) })
-	e.left.Store(int32(n))
+	p := later(time.Time{}, func(bool) wire.Answer { return reply.Answer(build(all)) })
+	var left atomic.Int32
+	left.Store(int32(n))
 	for i := range n {
 		ask(i, func(body any, err error, h coord.Hand) {
 			all[i] = heard{body, err}
-			if e.left.Add(-1) == 0 {
-				e.complete(handoff(h))
+			if left.Add(-1) == 0 {
+				p.complete(handoff(h))
 			}
 		})
 	}
-	return e
+	return p
 }
 
 // groupCode is what a client hears of an error of the runtime.

@@ -18,93 +18,53 @@ import (
 
 func (a *groupsAPI) join(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrJoinGroupRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
-	v := look(a.d, c)
-	failed := func(err error) kmsg.Response {
+	from := group.Client{ID: strings.Clone(c.ClientID), Host: "/" + host(c.Client.Remote)}
+	return a.member(c, req.Group, group.JoinGroup{Client: from, Req: req}, func(code int16) kmsg.Response {
 		r := kmsg.NewPtrJoinGroupResponse()
-		r.ErrorCode, r.MemberID, r.Generation = groupCode(err), req.MemberID, -1
+		r.ErrorCode, r.MemberID, r.Generation = code, req.MemberID, -1
 		if req.Version < 7 {
 			r.Protocol = kmsg.StringPtr("")
 		}
 		return r
-	}
-	if err := v.allowedGroup(auth.Read, req.Group); err != nil {
-		return wire.Respond(c, failed(err))
-	}
-	from := group.Client{ID: strings.Clone(c.ClientID), Host: "/" + host(c.Client.Remote)}
-	return a.send(&v, c, req.Group, group.JoinGroup{Client: from, Req: req}, func(h heard) kmsg.Response {
-		if h.err != nil {
-			return failed(h.err)
-		}
-		return h.body.(*kmsg.JoinGroupResponse)
 	})
 }
 
 func (a *groupsAPI) sync(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrSyncGroupRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
-	v := look(a.d, c)
-	failed := func(err error) kmsg.Response {
+	return a.member(c, req.Group, group.SyncGroup{Req: req}, func(code int16) kmsg.Response {
 		r := kmsg.NewPtrSyncGroupResponse()
-		r.ErrorCode, r.MemberAssignment = groupCode(err), []byte{}
+		r.ErrorCode, r.MemberAssignment = code, []byte{}
 		return r
-	}
-	if err := v.allowedGroup(auth.Read, req.Group); err != nil {
-		return wire.Respond(c, failed(err))
-	}
-	return a.send(&v, c, req.Group, group.SyncGroup{Req: req}, func(h heard) kmsg.Response {
-		if h.err != nil {
-			return failed(h.err)
-		}
-		return h.body.(*kmsg.SyncGroupResponse)
 	})
 }
 
 func (a *groupsAPI) heartbeat(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrHeartbeatRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
-	v := look(a.d, c)
-	failed := func(err error) kmsg.Response {
+	return a.member(c, req.Group, group.Heartbeat{Req: req}, func(code int16) kmsg.Response {
 		r := kmsg.NewPtrHeartbeatResponse()
-		r.ErrorCode = groupCode(err)
+		r.ErrorCode = code
 		return r
-	}
-	if err := v.allowedGroup(auth.Read, req.Group); err != nil {
-		return wire.Respond(c, failed(err))
-	}
-	return a.send(&v, c, req.Group, group.Heartbeat{Req: req}, func(h heard) kmsg.Response {
-		if h.err != nil {
-			return failed(h.err)
-		}
-		return h.body.(*kmsg.HeartbeatResponse)
 	})
 }
 
 func (a *groupsAPI) leave(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrLeaveGroupRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
-	v := look(a.d, c)
-	failed := func(err error) kmsg.Response {
+	return a.member(c, req.Group, group.LeaveGroup{Req: req}, func(code int16) kmsg.Response {
 		r := kmsg.NewPtrLeaveGroupResponse()
-		r.ErrorCode = groupCode(err)
+		r.ErrorCode = code
 		return r
-	}
-	if err := v.allowedGroup(auth.Read, req.Group); err != nil {
-		return wire.Respond(c, failed(err))
-	}
-	return a.send(&v, c, req.Group, group.LeaveGroup{Req: req}, func(h heard) kmsg.Response {
-		if h.err != nil {
-			return failed(h.err)
-		}
-		return h.body.(*kmsg.LeaveGroupResponse)
 	})
 }
 
@@ -113,7 +73,7 @@ var groupOperations = []auth.Operation{auth.Read, auth.Delete, auth.Describe, au
 
 func (a *groupsAPI) describe(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrDescribeGroupsRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
 	v := look(a.d, c)
@@ -144,7 +104,7 @@ func (a *groupsAPI) describe(c *wire.Call) wire.Outcome {
 
 func (a *groupsAPI) list(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrListGroupsRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
 	v := look(a.d, c)
@@ -182,7 +142,7 @@ func (v view) listed(all []heard) kmsg.Response {
 
 func (a *groupsAPI) delete(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrDeleteGroupsRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
 	v := look(a.d, c)

@@ -17,7 +17,7 @@ import (
 // beat, v0–1: v1 regular expressions, and member ids that clients make.
 func (a *groupsAPI) beat(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
 	v := look(a.d, c)
@@ -51,7 +51,7 @@ func (a *groupsAPI) beat(c *wire.Call) wire.Outcome {
 // describeConsumers, v0–1: v1 what kind of member each is.
 func (a *groupsAPI) describeConsumers(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrConsumerGroupDescribeRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
 	v := look(a.d, c)

@@ -15,7 +15,7 @@ import (
 // epoch; v7 instance id; v8 flexible; v10 topic ids.
 func (a *groupsAPI) commit(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrOffsetCommitRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
 	v := look(a.d, c)
@@ -81,7 +81,7 @@ func commitAnswer(version int16, topics []kmsg.OffsetCommitRequestTopic, code in
 // flexible; v7 require stable; v8 several groups; v9 member and epoch; v10 topic ids.
 func (a *groupsAPI) fetch(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrOffsetFetchRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
 	v := look(a.d, c)
@@ -193,7 +193,7 @@ func oldAnswer(req *kmsg.OffsetFetchRequest, resp *kmsg.OffsetFetchResponse) {
 
 func (a *groupsAPI) deleteOffsets(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrOffsetDeleteRequest()
-	if !own(c, req) {
+	if !read(c, req) {
 		return malformed()
 	}
 	v := look(a.d, c)

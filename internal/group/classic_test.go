@@ -64,6 +64,27 @@ func TestAnswersAreTheirOwn(t *testing.T) {
 	want(t, "kind synced", *synced.ProtocolType, "consumer")
 }
 
+// The bytes of a request are the connection's: what is kept of them is a copy.
+func TestRequestBytesAreCopied(t *testing.T) {
+	b := newBed(t)
+	r := kmsg.NewPtrJoinGroupRequest()
+	r.Version, r.Group, r.ProtocolType = 3, "g", "connect"
+	r.SessionTimeoutMillis, r.RebalanceTimeoutMillis = 20_000, 60_000
+	r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "p", Metadata: []byte("mine")}}
+	joining := b.send(JoinGroup{Client{"c", ""}, r})
+	clear(r.Protocols[0].Metadata)
+	b.advance(3 * time.Second)
+	joined := b.answers[joining].(*kmsg.JoinGroupResponse)
+	want(t, "metadata", string(joined.Members[0].ProtocolMetadata), "mine")
+	s := kmsg.NewPtrSyncGroupRequest()
+	s.Version, s.Group, s.MemberID, s.Generation = 3, "g", joined.MemberID, joined.Generation
+	s.GroupAssignment = []kmsg.SyncGroupRequestGroupAssignment{{MemberID: joined.MemberID, MemberAssignment: []byte("all")}}
+	synced := b.answers[b.send(SyncGroup{s})].(*kmsg.SyncGroupResponse)
+	clear(s.GroupAssignment[0].MemberAssignment)
+	want(t, "assignment answered", string(synced.MemberAssignment), "all")
+	want(t, "assignment kept", string(b.describe().Members[0].MemberAssignment), "all")
+}
+
 func TestOldJoinNeedsNoID(t *testing.T) {
 	b := newBed(t)
 	a := b.client("t")
