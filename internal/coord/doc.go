@@ -27,6 +27,8 @@
 //	    wait hear it, and the log is loaded again: there is no undo.
 //	O5  a shard serves only after everything that its log held when the leadership
 //	    began is committed and replayed.
+//	O6  what is written is plain: a Log keeps no transactions, so a machine that
+//	    asks for a batch in one would have it committed at once.
 //
 // Goroutines: Run (timers of all shards, and answers that are overdue), ended by
 // its ctx; one per load, ended by that ctx or when its shard is dropped. Locks:

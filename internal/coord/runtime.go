@@ -104,18 +104,12 @@ func (s *shard) drop() {
 	s.tell(out)
 }
 
-// Submit takes an event to the machine of a partition; done hears of the answer.
-// done nil: nobody waits.
+// Submit takes an event to the machine of a partition; done, which is never nil,
+// hears of the answer.
 func (r *Runtime) Submit(partition int32, event any, done Done) {
 	s, err := r.shard(partition)
 	if err != nil {
-		if done != nil {
-			done(nil, err, nil)
-		}
-		return
-	}
-	if done == nil {
-		s.submit(event, func(any, error, Hand) {})
+		done(nil, err, nil)
 		return
 	}
 	s.submit(event, done)

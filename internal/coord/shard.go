@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/brokerd/brokerd/internal/invariant"
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/step"
 )
@@ -89,13 +90,9 @@ func (s *shard) submit(event any, done Done) {
 		done(nil, ErrNotCoordinator, nil)
 		return
 	}
-	token := step.Token(0)
-	if done != nil {
-		s.token++
-		token = s.token
-		s.waiting[token] = done
-	}
-	out := s.stepLocked(token, event, nil)
+	s.token++
+	s.waiting[s.token] = done
+	out := s.stepLocked(s.token, event, nil)
 	s.mu.Unlock()
 	s.tell(out)
 }
@@ -132,6 +129,7 @@ func (s *shard) actLocked(out []answer) []answer {
 
 // appendLocked writes the batch of a step and replays it.
 func (s *shard) appendLocked(e *step.Effects) error {
+	invariant.Check(e.Producer == nil, "O6: partition %d: a batch of producer %v's transaction", s.index, e.Producer)
 	s.build.Reset()
 	for i := range e.Append {
 		r := &e.Append[i]

@@ -20,8 +20,8 @@ type Topics interface {
 	Racks(id TopicID, partition int32) []string
 }
 
-// Input is one fact for a coordinator's machine: a request, an expired timer,
-// the answer to a Call, or that the cluster has changed.
+// Input is one fact for a coordinator's machine: a request, an expired timer, or
+// that the cluster has changed.
 type Input struct {
 	From Token
 	// Event is of a concrete type of the machine's own package.
@@ -49,13 +49,6 @@ type Answer struct {
 	Body any
 }
 
-// Call is a request to another broker; its result comes back as an Input.
-type Call struct {
-	Key string
-	// Body is of a concrete type of the machine's own package.
-	Body any
-}
-
 // Effects is what a machine asks of its shell, in order, after the step has
 // returned.
 type Effects struct {
@@ -68,7 +61,6 @@ type Effects struct {
 	Producer *record.Producer
 	Answers  []Answer
 	Timers   []Timer
-	Calls    []Call
 }
 
 // Reset empties e and keeps its memory.
@@ -76,6 +68,5 @@ func (e *Effects) Reset() {
 	clear(e.Append)
 	clear(e.Answers)
 	clear(e.Timers)
-	clear(e.Calls)
-	*e = Effects{Append: e.Append[:0], Answers: e.Answers[:0], Timers: e.Timers[:0], Calls: e.Calls[:0]}
+	*e = Effects{Append: e.Append[:0], Answers: e.Answers[:0], Timers: e.Timers[:0]}
 }
