@@ -81,8 +81,10 @@ func (a *app) dumpCommand() *cobra.Command {
 	var o storage.DumpOptions
 	c := &cobra.Command{Use: "dump-log FILE...", Short: "Print every byte of files that brokerd or Kafka wrote", Args: needNames("file"),
 		Long: `Print every byte of files that brokerd or Kafka wrote: logs, indexes, epochs, producers, checkpoints.
-A directory stands for all such files in it. Texts are those of Kafka's DumpLogSegments where it has one.`,
-		Example: "  brokerd debug dump-log data/orders-0/00000000000000000000.log --contents\n  brokerd debug dump-log data/orders-0 --verify"}
+A directory stands for all such files in it. Texts are those of Kafka's DumpLogSegments where it has one;
+-o json prints an object per line: each has the file, and a type (batch, record, offset, timestamp, epoch, producer, point …).`,
+		Example: "  brokerd debug dump-log data/orders-0/00000000000000000000.log --contents\n  brokerd debug dump-log data/orders-0 --verify\n" +
+			"  brokerd debug dump-log data/orders-0 --records -o json | jq 'select(.type == \"batch\") | .lastOffset'"}
 	f := c.Flags()
 	f.BoolVar(&o.Records, "records", false, "a line per record too")
 	f.BoolVar(&o.Contents, "contents", false, "records with their keys and values")
@@ -91,9 +93,7 @@ A directory stands for all such files in it. Texts are those of Kafka's DumpLogS
 	f.BoolVar(&o.SanityOnly, "sanity", false, "check the indexes by themselves only")
 	f.Int64Var(&o.MaxBytes, "max-bytes", 0, "stop a .log after so many bytes (0: never)")
 	c.RunE = func(_ *cobra.Command, files []string) error {
-		if a.json() {
-			return usageErr("leave -o json out; `brokerd consume -o json` gives records as JSON", "dump-log prints text only, as Kafka's tool does")
-		}
+		o.JSON = a.json()
 		var errs []error
 		for _, file := range files {
 			errs = append(errs, storage.Dump(a.e.Out, file, o))

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"bufio"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +22,7 @@ type DumpOptions struct {
 	VerifyOnly   bool   // indexes are compared with the log, not printed
 	SanityOnly   bool   // indexes are checked by themselves
 	MaxBytes     int64  // of a .log; 0: all
+	JSON         bool   // an object per line, each with its file and type
 }
 
 // ErrMismatch says that an index does not agree with its log. What differs was printed.
@@ -41,8 +41,9 @@ func Dump(w io.Writer, name string, o DumpOptions) error {
 }
 
 type dumper struct {
-	out *bufio.Writer
-	o   DumpOptions
+	out  *bufio.Writer
+	o    DumpOptions
+	name string // of the file being dumped
 }
 
 func (d *dumper) any(name string) error {
@@ -91,7 +92,8 @@ func (d *dumper) file(name string) error {
 		return fmt.Errorf("%s is no file that storage writes: it knows %s, %s, %s, %s, %s, %s, %s and %s", name,
 			logSuffix, indexSuffix, timeIndexSuffix, abortedSuffix, epochsName, producersName, checkpointName, metadataName)
 	}
-	fmt.Fprintf(d.out, "Dumping %s\n", name)
+	d.name = name
+	d.line("file", "Dumping "+name)
 	if err := dump(d, name); err != nil {
 		return fmt.Errorf("dump %s: %w", name, err)
 	}
@@ -110,7 +112,7 @@ func (d *dumper) read(name string) ([]byte, error) {
 func (d *dumper) log(name string) error {
 	base, ok := segmentBase(strings.TrimSuffix(path.Base(name), deletedSuffix), logSuffix)
 	if ok {
-		fmt.Fprintf(d.out, "Log starting offset: %d\n", base)
+		d.line("start", fmt.Sprintf("Log starting offset: %d", base), "baseOffset", base)
 	}
 	s, err := d.scan(name)
 	if err != nil {
@@ -123,18 +125,25 @@ func (d *dumper) log(name string) error {
 			return nil
 		}
 		if err != nil {
-			fmt.Fprintf(d.out, "Found %d invalid bytes at the end of %s\n", s.size-s.pos, path.Base(name))
+			d.invalid(s.size - s.pos)
 			return nil
 		}
 		if d.o.MaxBytes > 0 && s.pos > d.o.MaxBytes {
 			return nil // Kafka reads so many bytes, and no batch that goes on behind them
 		}
 		spec := record.DumpSpec{Position: s.pos - int64(len(b)), Records: d.o.Records, Contents: d.o.Contents, SkipMetadata: d.o.SkipMetadata}
-		if err := record.Dump(d.out, b, spec); err != nil {
+		if err := d.batch(b, spec); err != nil {
 			return fmt.Errorf("batch at %d: %w", spec.Position, err)
 		}
 	}
 	return nil
+}
+
+func (d *dumper) batch(b record.Batch, spec record.DumpSpec) error {
+	if d.o.JSON {
+		return record.DumpJSON(d.out, d.name, b, spec)
+	}
+	return record.Dump(d.out, b, spec)
 }
 
 // fileScan reads batch after batch of a .log.
@@ -177,242 +186,4 @@ func (s *fileScan) next() (record.Batch, error) {
 	}
 	s.pos += size
 	return b, nil
-}
-
-func (d *dumper) index(name string) error {
-	p, err := d.read(name)
-	if err != nil {
-		return err
-	}
-	entries, ok := parseIndexes(p, nil)
-	if !ok {
-		return errBadFrame
-	}
-	if d.o.SanityOnly {
-		fmt.Fprintf(d.out, "%s passed sanity check.\n", name)
-		return nil
-	}
-	base, s, err := d.logOf(name, indexSuffix)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	var wrong []string
-	for _, e := range entries {
-		s.pos = int64(e.pos)
-		found := int64(-1)
-		if b, err := s.next(); err == nil {
-			found = b.LastOffset()
-		}
-		if found != base+int64(e.last) {
-			wrong = append(wrong, fmt.Sprintf("  Index offset: %d, log offset: %d", base+int64(e.last), found))
-		}
-		if !d.o.VerifyOnly {
-			fmt.Fprintf(d.out, "offset: %d position: %d\n", base+int64(e.last), e.pos)
-		}
-	}
-	return d.mismatches("Mismatches in :"+name, wrong)
-}
-
-// logOf opens the .log beside an index.
-func (d *dumper) logOf(name, suffix string) (base int64, s *fileScan, err error) {
-	file := strings.TrimSuffix(name, deletedSuffix)
-	base, ok := segmentBase(path.Base(file), suffix)
-	if !ok {
-		return 0, nil, errors.New("the name is not a base offset of 20 digits")
-	}
-	s, err = d.scan(strings.TrimSuffix(file, suffix) + logSuffix + strings.TrimPrefix(name, file))
-	return base, s, err
-}
-
-func (d *dumper) mismatches(title string, lines []string) error {
-	if len(lines) == 0 {
-		return nil
-	}
-	fmt.Fprintf(d.out, "%s\n%s\n", title, strings.Join(lines, "\n"))
-	return ErrMismatch
-}
-
-func (d *dumper) timeIndex(name string) error {
-	p, err := d.read(name)
-	if err != nil {
-		return err
-	}
-	if len(p)%timeEntryBytes != 0 {
-		return errBadFrame
-	}
-	if d.o.SanityOnly {
-		fmt.Fprintf(d.out, "%s passed sanity check.\n", name)
-		return nil
-	}
-	base, s, err := d.logOf(name, timeIndexSuffix)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	tops := map[int64]int64{} // largest timestamp of the batch that ends at an offset
-	for {
-		b, err := s.next()
-		if err != nil {
-			break
-		}
-		tops[b.LastOffset()] = b.MaxTimestamp()
-	}
-	var wrong []string
-	before := int64(noTimestamp)
-	for ; len(p) > 0; p = p[timeEntryBytes:] {
-		e := decoder{p: p[:timeEntryBytes]}
-		ts, offset := e.int64(), base+int64(uint32(e.int32()))
-		if top, ok := tops[offset]; !ok {
-			wrong = append(wrong, fmt.Sprintf("  Indexed offset: %d, found log offset: -1", offset))
-		} else if top != ts {
-			wrong = append(wrong, fmt.Sprintf("  Index timestamp: %d, log timestamp: %d", ts, top))
-		}
-		if ts <= before {
-			wrong = append(wrong, fmt.Sprintf("  Index timestamp: %d, Previously indexed timestamp: %d", ts, before))
-		}
-		before = ts
-		if !d.o.VerifyOnly {
-			fmt.Fprintf(d.out, "timestamp: %d offset: %d\n", ts, offset)
-		}
-	}
-	return d.mismatches("Found timestamp mismatch in :"+name, wrong)
-}
-
-func (d *dumper) aborted(name string) error {
-	p, err := d.read(name)
-	if err != nil {
-		return err
-	}
-	list, err := parseAborted(p)
-	for _, a := range list {
-		fmt.Fprintf(d.out, "version: 0 producerId: %d firstOffset: %d lastOffset: %d lastStableOffset: %d\n", a.ProducerID, a.First, a.Last, a.LastStable)
-	}
-	return err
-}
-
-func (d *dumper) frame(name string, k kind) ([]byte, error) {
-	p, err := d.read(name)
-	if err != nil {
-		return nil, err
-	}
-	body, err := k.open(p)
-	if newer := (*NewerError)(nil); errors.As(err, &newer) {
-		newer.Path = name
-	}
-	return body, err
-}
-
-func (d *dumper) epochs(name string) error {
-	p, err := d.frame(name, epochsKind)
-	if err != nil {
-		return err
-	}
-	list, err := parseEpochs(p)
-	for _, e := range list {
-		fmt.Fprintf(d.out, "epoch: %d startOffset: %d\n", e.epoch, e.start)
-	}
-	return err
-}
-
-func (d *dumper) producers(name string) error {
-	p, err := d.frame(name, producersKind)
-	if err != nil {
-		return err
-	}
-	st, err := parseProducers(p)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(d.out, "true up to offset: %d\n", st.end)
-	for _, p := range st.ps.sorted() {
-		txn := "OptionalLong.empty"
-		if p.txnStart >= 0 {
-			txn = fmt.Sprintf("OptionalLong[%d]", p.txnStart)
-		}
-		fmt.Fprintf(d.out, "producerId: %d producerEpoch: %d coordinatorEpoch: %d currentTxnFirstOffset: %s lastTimestamp: %d\n",
-			p.id, p.epoch, p.coordinator, txn, p.lastTime)
-		for _, b := range p.batches[:p.count] {
-			fmt.Fprintf(d.out, "| firstSequence: %d lastSequence: %d lastOffset: %d offsetDelta: %d timestamp: %d\n", b.firstSeq, b.lastSeq, b.last, b.delta, b.time)
-		}
-	}
-	for _, t := range st.txns {
-		if t.marker != openTxn {
-			fmt.Fprintf(d.out, "undecided for readers: producerId: %d firstOffset: %d markerOffset: %d\n", t.producer, t.first, t.marker)
-		}
-	}
-	return nil
-}
-
-func (d *dumper) checkpoint(name string) error {
-	p, err := d.read(name)
-	if err != nil {
-		return err
-	}
-	if len(p) < frameHeader {
-		return errBadFrame
-	}
-	if _, err := checkpointKind.open(p[:frameHeader]); err != nil {
-		if newer := (*NewerError)(nil); errors.As(err, &newer) {
-			newer.Path = name
-		}
-		return err
-	}
-	rest := p[frameHeader:]
-	for len(rest) > 0 {
-		body, after, ok := nextEntry(rest)
-		if !ok {
-			fmt.Fprintf(d.out, "Found %d invalid bytes at the end of %s\n", len(rest), path.Base(name))
-			return nil
-		}
-		fmt.Fprintf(d.out, "position: %d %s\n", len(p)-len(rest), entryText(body))
-		rest = after
-	}
-	return nil
-}
-
-// entryText prints one entry of the checkpoint log.
-func entryText(body []byte) string {
-	ms := marks{}
-	if !ms.apply(body) {
-		return "unknown: " + hex.EncodeToString(body)
-	}
-	d := decoder{p: body[1:]}
-	var m mark
-	copy(m.id.Topic[:], d.take(16))
-	m.id.Index = d.int32()
-	who := fmt.Sprintf("topicId: %s partition: %d", m.id.Topic, m.id.Index)
-	switch body[0] {
-	case entryPoint:
-		p := ms[m.id]
-		return fmt.Sprintf("point %s topic: %s clean: %t leaderEpoch: %d logStartOffset: %d endOffset: %d highWatermark: %d segment: %d"+
-			" position: %d sinceIndexEntry: %d maxTimestamp: %d offsetOfMaxTimestamp: %d digest: %d aborted: %d producers: %t index: %d",
-			who, p.topic, p.clean, p.epoch, p.start, p.end, p.hw, p.segment, p.pos, p.since, p.top, p.topOffset, p.digest, p.aborted, p.producers, p.index)
-	case entrySealed, entrySwap:
-		s := ms[m.id].sealed[0]
-		text := fmt.Sprintf("sealed %s segment: %d size: %d maxTimestamp: %d offsetOfMaxTimestamp: %d digest: %d aborted: %d",
-			who, s.base, s.size, s.top, s.topOffset, s.digest, s.aborted)
-		if body[0] == entrySwap {
-			text += fmt.Sprintf(" covers: %d", s.covers)
-		}
-		return text
-	case entryClean:
-		return fmt.Sprintf("cleaned %s to: %d", who, d.int64())
-	case entryGone:
-		return "gone " + who
-	}
-	return fmt.Sprintf("cut %s from: %d to: %d", who, d.int64(), d.int64())
-}
-
-func (d *dumper) metadata(name string) error {
-	p, err := d.read(name)
-	if err != nil {
-		return err
-	}
-	id, err := parseMetadata(p)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(d.out, "version: 0 topicId: %s\n", id)
-	return nil
 }

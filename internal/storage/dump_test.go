@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -81,6 +82,50 @@ func TestDumpPrintsEveryFile(t *testing.T) {
 	}
 	if n := strings.Count(dump(t, mem, "/d/orders-0/"+segmentName(0)+logSuffix, DumpOptions{Contents: true}), " payload: vvv"); n == 0 {
 		t.Error("no record was printed")
+	}
+}
+
+// TestDumpJSON has as many lines as the text, each an object that says file and type.
+func TestDumpJSON(t *testing.T) {
+	mem := vfs.NewMem()
+	writeAll(t, mem, "/d")
+	all, text := "", ""
+	for _, name := range []string{"/d/orders-0", "/d/" + checkpointName} {
+		all += dump(t, mem, name, DumpOptions{JSON: true, Contents: true})
+		text += dump(t, mem, name, DumpOptions{Contents: true})
+	}
+	if a, b := strings.Count(all, "\n"), strings.Count(text, "\n"); a != b {
+		t.Errorf("%d lines of JSON, %d of text", a, b)
+	}
+	types := map[string]int{}
+	for _, line := range strings.Split(strings.TrimSpace(all), "\n") {
+		var v struct{ File, Type string }
+		if err := json.Unmarshal([]byte(line), &v); err != nil || !strings.HasPrefix(v.File, "/d/") {
+			t.Fatalf("%v: %s", err, line)
+		}
+		types[v.Type]++
+	}
+	for _, want := range []string{"file", "start", "batch", "record", "offset", "timestamp", "aborted", "epoch", "end", "producer", "producedBatch", "point", "sealed", "partition"} {
+		if types[want] == 0 {
+			t.Errorf("no line of type %s", want)
+		}
+	}
+	for _, want := range []string{
+		`{"file":"/d/orders-0/partition.metadata","type":"partition","version":0,"topicId":"AQIDAAAAAAAAAAAAAAAAAA"}`,
+		`"type":"producer","producerId":7,"producerEpoch":1,"coordinatorEpoch":5,"currentTxnFirstOffset":null,`,
+		`"controlType":"COMMIT","coordinatorEpoch":5}`, `"value":"vvv`,
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%s is not in\n%s", want, all)
+		}
+	}
+	if err := mem.Flip("/d/orders-0/"+segmentName(82)+indexSuffix, 11, 1); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err := Dump(&out, "/d/orders-0/"+segmentName(82)+indexSuffix, DumpOptions{FS: mem, JSON: true, VerifyOnly: true})
+	if !errors.Is(err, ErrMismatch) || !strings.Contains(out.String(), `"type":"mismatch","indexOffset":`) {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }
 
