@@ -62,7 +62,7 @@ func Open(o Options) (*Controller, error) {
 // use gives the controller its consensus.
 func (c *Controller) use(consensus Consensus) {
 	c.consensus = consensus
-	c.proposer = newProposer(consensus, c.active.Load, c.quiet)
+	c.proposer = newProposer(consensus, c.active.Load, c.level, c.quiet)
 }
 
 func newController(o Options, fsm *catalog.FSM) *Controller {
@@ -145,6 +145,9 @@ func growsLog(cmd meta.Command) bool {
 	}
 	return true
 }
+
+// level is what all nodes of the cluster understand.
+func (c *Controller) level() int16 { return c.o.Catalog.Image().Features().Metadata }
 
 // Leader names the node that is the active controller.
 func (c *Controller) Leader() (node int32, ok bool) {

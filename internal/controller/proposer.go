@@ -57,8 +57,9 @@ func (s *submission) expire() {
 // time; what arrives while it commits makes the next one.
 type proposer struct {
 	consensus Consensus
-	active    func() bool // this node leads and has applied everything before its term
-	quiet     func()      // a batch has committed and nothing is queued
+	active    func() bool  // this node leads and has applied everything before its term
+	level     func() int16 // of the cluster: what its nodes can read
+	quiet     func()       // a batch has committed and nothing is queued
 
 	mu     sync.Mutex
 	queue  []*submission
@@ -68,15 +69,20 @@ type proposer struct {
 	wake chan struct{} // room for one: queue is not empty
 }
 
-func newProposer(c Consensus, active func() bool, quiet func()) *proposer {
-	return &proposer{consensus: c, active: active, quiet: quiet, wake: make(chan struct{}, 1)}
+func newProposer(c Consensus, active func() bool, level func() int16, quiet func()) *proposer {
+	return &proposer{consensus: c, active: active, level: level, quiet: quiet, wake: make(chan struct{}, 1)}
 }
 
-// submit queues commands. done runs on the proposer's goroutine or a timer's.
+// submit queues commands, as the cluster's level of this moment has them: what
+// an older one allows is taken at every later one. done runs on the proposer's goroutine or a timer's.
 func (p *proposer) submit(cmds []meta.Command, early bool, deadline time.Time, done func(Committed)) {
 	s := &submission{done: done, early: early}
+	level := p.level()
 	for _, c := range cmds {
-		b := meta.AppendCommand(nil, c)
+		if err := meta.CheckLevel(c, level); err != nil {
+			s.err = err
+		}
+		b := meta.AppendCommand(nil, c, level)
 		if len(b) > maxCommand {
 			s.err = fmt.Errorf("%w: %s of %d bytes", ErrTooLarge, meta.KindName(c), len(b))
 		}

@@ -57,7 +57,7 @@ func (s *script) Members(context.Context, Membership) error { return nil }
 // proposing runs a proposer on s until the test ends.
 func proposing(t *testing.T, s *script, active bool) (*proposer, *int, context.CancelFunc) {
 	quiet := new(int)
-	p := newProposer(s, func() bool { return active }, func() { *quiet++ })
+	p := newProposer(s, func() bool { return active }, func() int16 { return meta.MinLevel }, func() { *quiet++ })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

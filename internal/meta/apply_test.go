@@ -18,7 +18,7 @@ type cluster struct {
 
 func newCluster(t testing.TB, brokers ...int32) *cluster {
 	c := &cluster{t: t, im: New()}
-	c.must(Bootstrap{ClusterID: "here", Level: 1})
+	c.must(Bootstrap{ClusterID: "here", Level: MaxLevel})
 	for _, id := range brokers {
 		c.register(id)
 		c.state(id, Active)

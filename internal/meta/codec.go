@@ -22,21 +22,24 @@ const entryFormat = 1
 // EntryHeader begins an entry: AppendCommand puts commands behind it.
 func EntryHeader() []byte { return []byte{entryFormat} }
 
-// AppendCommand encodes one command.
-func AppendCommand(b []byte, c Command) []byte {
+// AppendCommand encodes one command as a cluster at this level takes it: in the
+// newest version of then. One that is newer as a whole (see CheckLevel) is
+// encoded in its first version, for Apply to refuse on every node.
+func AppendCommand(b []byte, c Command, level int16) []byte {
 	info, _ := infoOf(c.kind())
+	version := max(info.version(level), 1)
 	b = binary.LittleEndian.AppendUint16(b, uint16(c.kind()))
-	b = append(b, info.version)
-	body := c.encode(nil)
+	b = append(b, version)
+	body := c.encode(nil, version)
 	b = binary.AppendUvarint(b, uint64(len(body)))
 	return append(b, body...)
 }
 
-// EncodeEntry encodes the commands of one entry.
+// EncodeEntry encodes the commands of one entry in their newest versions.
 func EncodeEntry(cmds []Command) []byte {
 	b := EntryHeader()
 	for _, c := range cmds {
-		b = AppendCommand(b, c)
+		b = AppendCommand(b, c, MaxLevel)
 	}
 	return b
 }
@@ -62,7 +65,7 @@ func DecodeEntry(b []byte) []Command {
 
 func decodeCommand(k kind, version uint8, body []byte) Command {
 	info, ok := infoOf(k)
-	if !ok || version == 0 || version > info.version {
+	if !ok || version == 0 || version > info.version(MaxLevel) {
 		return Malformed{fmt.Errorf("%w: kind %d version %d", ErrUnknownCommand, k, version)}
 	}
 	d := decoder{b: body}

@@ -2,10 +2,11 @@ package meta
 
 import "strings"
 
-// The bodies of the commands, version 1 of each. encode and decode of a kind
-// stand together: they are one format.
+// The bodies of the commands. encode and decode of a kind stand together: they
+// are one format. Where there are versions of it, encode writes the one it is
+// told, decode reads each of them.
 
-func (c CreateTopic) encode(b []byte) []byte {
+func (c CreateTopic) encode(b []byte, _ uint8) []byte {
 	b = append(b, c.ID[:]...)
 	b = putBool(putString(b, c.Name), c.Internal)
 	b = putStrings(putAssignments(b, c.Assignments), c.Config)
@@ -19,15 +20,15 @@ func decodeCreateTopic(_ uint8, d *decoder) Command {
 	}
 }
 
-func (c DeleteTopic) encode(b []byte) []byte { return append(b, c.ID[:]...) }
+func (c DeleteTopic) encode(b []byte, _ uint8) []byte { return append(b, c.ID[:]...) }
 
 func decodeDeleteTopic(_ uint8, d *decoder) Command { return DeleteTopic{ID: d.id()} }
 
-func (c PurgeTopic) encode(b []byte) []byte { return append(b, c.ID[:]...) }
+func (c PurgeTopic) encode(b []byte, _ uint8) []byte { return append(b, c.ID[:]...) }
 
 func decodePurgeTopic(_ uint8, d *decoder) Command { return PurgeTopic{ID: d.id()} }
 
-func (c CreatePartitions) encode(b []byte) []byte {
+func (c CreatePartitions) encode(b []byte, _ uint8) []byte {
 	b = putInt(append(b, c.ID[:]...), int64(c.Before))
 	return putAssignments(b, c.Assignments)
 }
@@ -36,7 +37,7 @@ func decodeCreatePartitions(_ uint8, d *decoder) Command {
 	return CreatePartitions{ID: d.id(), Before: d.i32(), Assignments: d.assignments()}
 }
 
-func (c AlterConfig) encode(b []byte) []byte {
+func (c AlterConfig) encode(b []byte, _ uint8) []byte {
 	b = putString(append(b, byte(c.Resource.Type)), c.Resource.Name)
 	b = putUint(b, uint64(len(c.Set)))
 	for _, k := range sorted(c.Set, strings.Compare) {
@@ -71,7 +72,7 @@ func decodeAlterConfig(_ uint8, d *decoder) Command {
 	return c
 }
 
-func (c AllocateProducerIDs) encode(b []byte) []byte {
+func (c AllocateProducerIDs) encode(b []byte, _ uint8) []byte {
 	return putInt(putInt(putInt(b, int64(c.Broker)), c.BrokerEpoch), int64(c.Count))
 }
 
@@ -79,17 +80,19 @@ func decodeAllocateProducerIDs(_ uint8, d *decoder) Command {
 	return AllocateProducerIDs{Broker: d.i32(), BrokerEpoch: d.i64(), Count: d.i32()}
 }
 
-func (c Bootstrap) encode(b []byte) []byte { return putInt(putString(b, c.ClusterID), int64(c.Level)) }
+func (c Bootstrap) encode(b []byte, _ uint8) []byte {
+	return putInt(putString(b, c.ClusterID), int64(c.Level))
+}
 
 func decodeBootstrap(_ uint8, d *decoder) Command {
 	return Bootstrap{ClusterID: d.string(), Level: d.i16()}
 }
 
-func (c SetFeatureLevel) encode(b []byte) []byte { return putInt(b, int64(c.Level)) }
+func (c SetFeatureLevel) encode(b []byte, _ uint8) []byte { return putInt(b, int64(c.Level)) }
 
 func decodeSetFeatureLevel(_ uint8, d *decoder) Command { return SetFeatureLevel{Level: d.i16()} }
 
-func (c RegisterBroker) encode(b []byte) []byte {
+func (c RegisterBroker) encode(b []byte, _ uint8) []byte {
 	b = putString(putInt(b, int64(c.ID)), c.ClusterID)
 	b = putString(append(b, c.Incarnation[:]...), c.Rack)
 	b = putBool(putIDs(putEndpoints(b, c.Endpoints), c.Dirs), c.Voter)
@@ -106,13 +109,15 @@ func decodeRegisterBroker(_ uint8, d *decoder) Command {
 	}
 }
 
-func (c UnregisterBroker) encode(b []byte) []byte { return putInt(putInt(b, int64(c.ID)), c.Epoch) }
+func (c UnregisterBroker) encode(b []byte, _ uint8) []byte {
+	return putInt(putInt(b, int64(c.ID)), c.Epoch)
+}
 
 func decodeUnregisterBroker(_ uint8, d *decoder) Command {
 	return UnregisterBroker{ID: d.i32(), Epoch: d.i64()}
 }
 
-func (c SetBrokerState) encode(b []byte) []byte {
+func (c SetBrokerState) encode(b []byte, _ uint8) []byte {
 	return append(putInt(putInt(b, int64(c.ID)), c.Epoch), byte(c.State))
 }
 
@@ -120,7 +125,7 @@ func decodeSetBrokerState(_ uint8, d *decoder) Command {
 	return SetBrokerState{ID: d.i32(), Epoch: d.i64(), State: BrokerState(d.i8())}
 }
 
-func (c AlterPartition) encode(b []byte) []byte {
+func (c AlterPartition) encode(b []byte, _ uint8) []byte {
 	b = putInt(putInt(b, int64(c.Broker)), c.BrokerEpoch)
 	b = putInt(append(b, c.Topic[:]...), int64(c.Partition))
 	b = putInt(putInt(b, int64(c.LeaderEpoch)), int64(c.PartitionEpoch))
@@ -143,7 +148,7 @@ func decodeAlterPartition(_ uint8, d *decoder) Command {
 	return c
 }
 
-func (c ElectLeader) encode(b []byte) []byte {
+func (c ElectLeader) encode(b []byte, _ uint8) []byte {
 	return putBool(putInt(append(b, c.Topic[:]...), int64(c.Partition)), c.Unclean)
 }
 
@@ -151,7 +156,7 @@ func decodeElectLeader(_ uint8, d *decoder) Command {
 	return ElectLeader{Topic: d.id(), Partition: d.i32(), Unclean: d.bool()}
 }
 
-func (c Reassign) encode(b []byte) []byte {
+func (c Reassign) encode(b []byte, _ uint8) []byte {
 	return putInt32s(putInt(append(b, c.Topic[:]...), int64(c.Partition)), c.Target)
 }
 
@@ -159,7 +164,7 @@ func decodeReassign(_ uint8, d *decoder) Command {
 	return Reassign{Topic: d.id(), Partition: d.i32(), Target: d.int32s()}
 }
 
-func (c ReportFault) encode(b []byte) []byte {
+func (c ReportFault) encode(b []byte, _ uint8) []byte {
 	b = putBool(putInt(putInt(b, int64(c.Broker)), c.BrokerEpoch), c.Corrupt)
 	return putPartitions(b, c.Partitions)
 }
@@ -168,7 +173,7 @@ func decodeReportFault(_ uint8, d *decoder) Command {
 	return ReportFault{Broker: d.i32(), BrokerEpoch: d.i64(), Corrupt: d.bool(), Partitions: d.partitions()}
 }
 
-func (c AssignDir) encode(b []byte) []byte {
+func (c AssignDir) encode(b []byte, _ uint8) []byte {
 	b = append(putInt(putInt(b, int64(c.Broker)), c.BrokerEpoch), c.Dir[:]...)
 	return putPartitions(b, c.Partitions)
 }
@@ -177,11 +182,25 @@ func decodeAssignDir(_ uint8, d *decoder) Command {
 	return AssignDir{Broker: d.i32(), BrokerEpoch: d.i64(), Dir: d.id(), Partitions: d.partitions()}
 }
 
-func (c NoteVoters) encode(b []byte) []byte {
+func (c NoteVoters) encode(b []byte, _ uint8) []byte {
 	return putVoters(b, c.Voters)
 }
 
 func decodeNoteVoters(_ uint8, d *decoder) Command { return NoteVoters{Voters: d.voters()} }
+
+func (c NoteRecovery) encode(b []byte, _ uint8) []byte { return putRecovery(b, Recovery(c)) }
+
+func decodeNoteRecovery(_ uint8, d *decoder) Command { return NoteRecovery(d.recovery()) }
+
+func putRecovery(b []byte, r Recovery) []byte {
+	b = putInt(putInt(append(b, r.ID[:]...), r.TimeMs), int64(r.Node))
+	b = putUint(append(b, r.Directory[:]...), r.Kept)
+	return putVoters(b, r.Lost)
+}
+
+func (d *decoder) recovery() Recovery {
+	return Recovery{ID: d.id(), TimeMs: d.i64(), Node: d.i32(), Directory: d.id(), Kept: d.uvarint(), Lost: d.voters()}
+}
 
 func putVoters(b []byte, voters []Voter) []byte {
 	b = putUint(b, uint64(len(voters)))
@@ -199,4 +218,4 @@ func (d *decoder) voters() (out []Voter) {
 	return out
 }
 
-func (m Malformed) encode(b []byte) []byte { return b }
+func (m Malformed) encode(b []byte, _ uint8) []byte { return b }

@@ -27,6 +27,7 @@ func oneOfEach() []Command {
 		ElectLeader{tid(1), 2, true}, Reassign{tid(1), 2, []int32{1, 2, 3}}, Reassign{Topic: tid(1), Partition: 2},
 		ReportFault{1, 2, true, ids}, AssignDir{1, 2, tid(5), ids},
 		NoteVoters{[]Voter{{1, tid(6), ends}, {2, tid(7), nil}}},
+		NoteRecovery{ID: tid(8), TimeMs: 9, Node: 1, Directory: tid(6), Kept: 10, Lost: []Voter{{2, tid(7), ends}}},
 	}
 }
 

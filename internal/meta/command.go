@@ -10,7 +10,7 @@ import (
 // and timestamps are in it. Apply validates it against the current image.
 type Command interface {
 	kind() kind
-	encode(b []byte) []byte
+	encode(b []byte, version uint8) []byte
 	apply(e *Editor) Result
 }
 
@@ -171,6 +171,10 @@ type AssignDir struct {
 // NoteVoters records the raft group's voters, for clients to be told.
 type NoteVoters struct{ Voters []Voter }
 
+// NoteRecovery records that the metadata quorum was lost for good, and that one
+// node was made the only voter of a new one. The same again is no error.
+type NoteRecovery Recovery
+
 // Malformed stands for bytes that are no command of ours. It is never proposed.
 type Malformed struct{ Err error }
 
@@ -198,42 +202,58 @@ func (AssignDir) kind() kind           { return 14 }
 func (NoteVoters) kind() kind          { return 15 }
 func (PurgeTopic) kind() kind          { return 16 }
 func (SetFeatureLevel) kind() kind     { return 17 }
+func (NoteRecovery) kind() kind        { return 18 }
 func (Malformed) kind() kind           { return 0 }
 
-// kindInfo is one row of the table of commands. A command that changes its
-// bytes gets the next version and level, and keeps decoding the old one.
+// kindInfo is one row of the table of commands. A command that changes its bytes
+// gets one more level, and keeps decoding the older versions.
 type kindInfo struct {
-	name    string
-	version uint8 // that this version of the program writes
-	level   int16 // metadata level from which it may be applied
-	decode  func(version uint8, d *decoder) Command
+	name   string
+	decode func(version uint8, d *decoder) Command
+	// levels says from which metadata level on version 1, 2 … may be proposed.
+	// They rise. A version beyond MaxLevel does not exist for this program.
+	levels []int16
 }
 
+// version is the newest one that a cluster at this level takes; 0: none.
+func (k kindInfo) version(level int16) (v uint8) {
+	for _, from := range k.levels {
+		if from > min(level, MaxLevel) {
+			break
+		}
+		v++
+	}
+	return v
+}
+
+// infoOf finds a row. What came with a level that this program does not know is
+// as unknown to it as it was to the program before.
 func infoOf(k kind) (kindInfo, bool) {
-	if k == 0 || int(k) >= len(kinds) {
+	if k == 0 || int(k) >= len(kinds) || kinds[k].levels[0] > MaxLevel {
 		return kindInfo{}, false
 	}
 	return kinds[k], true
 }
 
-var kinds = [18]kindInfo{
-	1:  {"CreateTopic", 1, 1, decodeCreateTopic},
-	2:  {"DeleteTopic", 1, 1, decodeDeleteTopic},
-	3:  {"CreatePartitions", 1, 1, decodeCreatePartitions},
-	4:  {"AlterConfig", 1, 1, decodeAlterConfig},
-	5:  {"AllocateProducerIDs", 1, 1, decodeAllocateProducerIDs},
-	6:  {"Bootstrap", 1, 1, decodeBootstrap},
-	7:  {"RegisterBroker", 1, 1, decodeRegisterBroker},
-	8:  {"SetBrokerState", 1, 1, decodeSetBrokerState},
-	9:  {"UnregisterBroker", 1, 1, decodeUnregisterBroker},
-	10: {"AlterPartition", 1, 1, decodeAlterPartition},
-	11: {"ElectLeader", 1, 1, decodeElectLeader},
-	12: {"Reassign", 1, 1, decodeReassign},
-	13: {"ReportFault", 1, 1, decodeReportFault},
-	14: {"AssignDir", 1, 1, decodeAssignDir},
-	15: {"NoteVoters", 1, 1, decodeNoteVoters},
-	16: {"PurgeTopic", 1, 1, decodePurgeTopic},
-	17: {"SetFeatureLevel", 1, 1, decodeSetFeatureLevel},
+var kinds = [19]kindInfo{
+	1:  {"CreateTopic", decodeCreateTopic, []int16{1}},
+	2:  {"DeleteTopic", decodeDeleteTopic, []int16{1}},
+	3:  {"CreatePartitions", decodeCreatePartitions, []int16{1}},
+	4:  {"AlterConfig", decodeAlterConfig, []int16{1}},
+	5:  {"AllocateProducerIDs", decodeAllocateProducerIDs, []int16{1}},
+	6:  {"Bootstrap", decodeBootstrap, []int16{1}},
+	7:  {"RegisterBroker", decodeRegisterBroker, []int16{1}},
+	8:  {"SetBrokerState", decodeSetBrokerState, []int16{1}},
+	9:  {"UnregisterBroker", decodeUnregisterBroker, []int16{1}},
+	10: {"AlterPartition", decodeAlterPartition, []int16{1}},
+	11: {"ElectLeader", decodeElectLeader, []int16{1}},
+	12: {"Reassign", decodeReassign, []int16{1}},
+	13: {"ReportFault", decodeReportFault, []int16{1}},
+	14: {"AssignDir", decodeAssignDir, []int16{1}},
+	15: {"NoteVoters", decodeNoteVoters, []int16{1}},
+	16: {"PurgeTopic", decodePurgeTopic, []int16{1}},
+	17: {"SetFeatureLevel", decodeSetFeatureLevel, []int16{1}},
+	18: {"NoteRecovery", decodeNoteRecovery, []int16{2}},
 }
 
 // KindName names the kind of a command, for logs and dumps.

@@ -31,9 +31,11 @@
 //	M6  the name index, the folded names, the ordered names and the topics hold
 //	    the same living topics.
 //
-// Growth: a command that changes its bytes gets its next version and a feature
-// level in the table of command.go. A new field of the snapshot is a new version
-// of its format; docs/format/metadata.md draws both.
+// Growth: a command that changes its bytes gets one more version, and the level
+// from which it is written, in the table of command.go; until the cluster is at
+// that level the version before is written (level.go). A new item of the snapshot
+// comes with a level, another layout of an old one is a new version of the
+// format; docs/format/metadata.md draws both.
 //
 // Goroutines and locks: none. The package imports neither.
 //

@@ -71,14 +71,10 @@ func Apply(im *Image, index uint64, cmds []Command) (*Image, Changes, []Result) 
 }
 
 func (e *Editor) apply(cmd Command) Result {
-	info, ok := infoOf(cmd.kind())
-	if !ok {
-		return cmd.apply(e) // Malformed: says what is wrong with it
+	if err := CheckLevel(cmd, e.im.features.Metadata); err != nil {
+		return Result{Err: err}
 	}
-	if level := e.im.features.Metadata; info.level > level {
-		return failf(ErrUnknownCommand, "%s needs metadata level %d, the cluster is at %d", info.name, info.level, level)
-	}
-	return cmd.apply(e)
+	return cmd.apply(e) // Malformed says what is wrong with it
 }
 
 // topic finds a living topic as this edit has it.

@@ -14,9 +14,10 @@ type Image struct {
 	index     uint64
 	clusterID string
 	features  Features
-	nextID    int64     // next producer id to hand out
-	brokers   []*Broker // by id
-	voters    []Voter   // by node
+	nextID    int64      // next producer id to hand out
+	brokers   []*Broker  // by id
+	voters    []Voter    // by node
+	recovered []Recovery // of the quorum, oldest first; maxRecoveries at most
 
 	topics  shardMap[step.TopicID, *Topic]      // living topics
 	deleted shardMap[step.TopicID, *Topic]      // deletion has begun, not every broker is known to have heard
@@ -125,6 +126,10 @@ func (im *Image) BrokerCount() int { return len(im.brokers) }
 // Voters is the raft group's voters as noted last; nobody writes to it.
 func (im *Image) Voters() []Voter { return im.voters }
 
+// Recoveries is when the quorum was lost for good and made anew, oldest first;
+// nobody writes to it.
+func (im *Image) Recoveries() []Recovery { return im.recovered }
+
 // Config gives the dynamic settings of a resource: topics by name, brokers by
 // decimal id, the cluster-wide broker default by "". Never nil to range over;
 // the caller must not write to it.
@@ -173,12 +178,6 @@ type Features struct {
 	Metadata int16 // our own metadata feature level: what kinds and versions of commands may be proposed
 	Epoch    int64 // raises with every change
 }
-
-// The metadata feature levels that this version knows.
-const (
-	MinLevel int16 = 1
-	MaxLevel int16 = 1
-)
 
 // DeletedCount counts what DeletedTopics visits.
 func (im *Image) DeletedCount() int { return im.deleted.len() }

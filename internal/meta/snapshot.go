@@ -24,8 +24,9 @@ import (
 //	 7 parts    count, then {set number, state, minISR, leader epoch, partition epoch, isr, elr, last}:
 //	            the next partitions of the topic before
 //	 8 end
+//	 9 recovery of the quorum, oldest first; from level 2 on
 //
-// An item is never split over blocks. Topics come in name order, then the
+// An item is never split over blocks; the first two are a block of their own. Topics come in name order, then the
 // deleted ones by id.
 const (
 	snapshotMagic   = "brkdmeta"
@@ -43,6 +44,7 @@ const (
 	itemTopic
 	itemParts
 	itemEnd
+	itemRecovery
 )
 
 // WriteSnapshot writes im. It holds one block in memory.
@@ -53,6 +55,10 @@ func WriteSnapshot(w io.Writer, im *Image) error {
 		return err
 	}
 	s.header(im)
+	s.flush(0) // a block of its own: who does not know the level stops before what it cannot read
+	for _, r := range im.recovered {
+		s.b = putRecovery(append(s.b, itemRecovery), r)
+	}
 	for _, b := range im.brokers {
 		s.broker(b)
 	}

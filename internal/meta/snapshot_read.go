@@ -163,6 +163,8 @@ func (s *snapshotReader) item(tag uint8, d *decoder) error {
 		return s.beginTopic(d)
 	case itemParts:
 		return s.readParts(d)
+	case itemRecovery:
+		s.e.im.recovered = append(s.e.im.recovered, d.recovery())
 	case itemEnd:
 		s.ended = true
 	default:

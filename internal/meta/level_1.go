@@ -1,0 +1,5 @@
+//go:build level1
+
+package meta
+
+const MaxLevel int16 = 1
