@@ -289,12 +289,24 @@ func (t *turn) enroll(g *group, old *consumerMember, r *kmsg.ConsumerGroupHeartb
 		}
 		t.write(g, fact{key: keyMember, name: r.MemberID, about: a},
 			fact{key: keyMemberTarget, name: r.MemberID, target: target},
-			fact{key: keyMemberCurrent, name: r.MemberID, current: current{assigned: had}})
+			fact{key: keyMemberCurrent, name: r.MemberID, current: current{assigned: had, since: anew(had)}})
 		return g.consumer.members[r.MemberID]
 	case !a.equal(&old.about):
 		t.write(g, fact{key: keyMember, name: old.id, about: a})
 	}
 	return old
+}
+
+// anew is since when a static member has what it keeps while it is away: whoever
+// follows it may commit at any epoch.
+func anew(s parts) map[step.PartitionID]int32 {
+	since := map[step.PartitionID]int32{}
+	for _, id := range s.topics() {
+		for _, p := range s[id] {
+			since[step.PartitionID{Topic: id, Index: p}] = 0
+		}
+	}
+	return since
 }
 
 // leaveConsumer takes the heartbeat of who goes.
@@ -319,6 +331,7 @@ func (t *turn) leaveConsumer(r *kmsg.ConsumerGroupHeartbeatRequest, resp *kmsg.C
 		// It may come back under another id: what it had to give up it has given up.
 		next := m.current
 		next.previous, next.epoch, next.state, next.revoking = next.epoch, epochLeaveStatic, memberStable, nil
+		next.since = anew(next.assigned)
 		t.write(g, fact{key: keyMemberCurrent, name: m.id, current: next})
 		t.revoking(g, m)
 		t.touchConsumer(g, m)

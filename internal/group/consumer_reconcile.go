@@ -1,10 +1,14 @@
 package group
 
-import "github.com/brokerd/brokerd/internal/step"
+import (
+	"maps"
+
+	"github.com/brokerd/brokerd/internal/step"
+)
 
 func (c current) equal(o current) bool {
 	return c.epoch == o.epoch && c.previous == o.previous && c.state == o.state &&
-		c.assigned.equal(o.assigned) && c.revoking.equal(o.revoking)
+		c.assigned.equal(o.assigned) && c.revoking.equal(o.revoking) && maps.Equal(c.since, o.since)
 }
 
 // reconcile takes a member one step on the way to its target. owned is what it
@@ -14,14 +18,10 @@ func (c *consumer) reconcile(m *consumerMember, owned parts) current {
 	switch {
 	case now.state == memberStable && now.epoch == c.placed:
 		return now
-	case now.state == unrevoked:
-		if stillHas(owned, now.revoking) {
-			return now
-		}
-		// Given up: it has done what its next epoch asked for.
-		return c.approach(m, owned, now.epoch+1)
+	case now.state == unrevoked && stillHas(owned, now.revoking):
+		return now
 	}
-	return c.approach(m, owned, now.epoch)
+	return c.approach(m, owned)
 }
 
 // stillHas tells whether a member has, or may have, what it is to give up.
@@ -32,12 +32,12 @@ func stillHas(owned, revoking parts) bool {
 	return len(owned.keep(revoking.has)) > 0
 }
 
-// approach is the next state of a member at an epoch: first it gives up what is
-// not in its target, then it gets what nobody has any more (G1).
-func (c *consumer) approach(m *consumerMember, owned parts, epoch int32) current {
+// approach is the next state of a member: first it gives up what is not in its
+// target, then it gets what no other has any more (G1).
+func (c *consumer) approach(m *consumerMember, owned parts) current {
 	had := m.current.assigned
 	next := current{
-		epoch: epoch, previous: m.current.previous, assigned: had.keep(m.target.has),
+		epoch: m.current.epoch, previous: m.current.previous, assigned: had.keep(m.target.has),
 		revoking: had.keep(func(id step.TopicID, p int32) bool { return !m.target.has(id, p) }),
 	}
 	if len(next.revoking) > 0 && stillHas(owned, next.revoking) {
@@ -49,7 +49,8 @@ func (c *consumer) approach(m *consumerMember, owned parts, epoch int32) current
 		if next.assigned.has(id, p) {
 			return false
 		}
-		_, taken := c.owners[step.PartitionID{Topic: id, Index: p}]
+		owner := c.owners[step.PartitionID{Topic: id, Index: p}]
+		taken := owner != "" && owner != m.id
 		waits = waits || taken
 		return !taken
 	})
@@ -61,11 +62,23 @@ func (c *consumer) approach(m *consumerMember, owned parts, epoch int32) current
 	return next.moved(m.current)
 }
 
-// moved keeps the epoch that a member had before, which it still says when it
-// has not heard of this one.
+// moved keeps what a member had before: the epoch, which it still says when it
+// has not heard of this one, and since when it has which partitions.
 func (c current) moved(from current) current {
 	if c.epoch != from.epoch {
 		c.previous = from.epoch
+	}
+	c.since = map[step.PartitionID]int32{}
+	for _, set := range []parts{c.assigned, c.revoking} {
+		for _, id := range set.topics() {
+			for _, p := range set[id] {
+				at := step.PartitionID{Topic: id, Index: p}
+				c.since[at] = c.epoch
+				if epoch, had := from.since[at]; had && from.assigned.has(id, p) {
+					c.since[at] = epoch
+				}
+			}
+		}
 	}
 	return c
 }

@@ -19,7 +19,8 @@ import (
 //	key 5   group, member  → who it is and what it subscribes to
 //	key 6   group          → epoch of the target assignment
 //	key 7   group, member  → target assignment
-//	key 8   group, member  → epochs, state, assigned partitions, those it has to give up
+//	key 8   group, member  → epochs, state, assigned partitions, those it has to give up;
+//	                         tag 0 of their topics: since which epoch it has each
 //	key 16  group, regex   → topics that it names, version, time
 const (
 	keyConsumer       int16 = 3
@@ -62,7 +63,8 @@ type current struct {
 	previous int32 // what the member still says when our last answer got lost
 	state    memberState
 	assigned parts
-	revoking parts // assigned before; the member may still be using them
+	revoking parts                      // assigned before; the member may still be using them
+	since    map[step.PartitionID]int32 // the epoch in which it got each of both
 }
 
 // resolved is the topics that a regular expression names.
@@ -114,12 +116,12 @@ func (f fact) appendValue(b []byte) []byte {
 	case keyMember:
 		b = f.about.append(b)
 	case keyMemberTarget:
-		b = f.target.append(b)
+		b = f.target.append(b, nil)
 	case keyMemberCurrent:
 		c := &f.current
 		b = kbin.AppendInt32(kbin.AppendInt32(b, c.epoch), c.previous)
 		b = kbin.AppendInt8(b, int8(c.state))
-		b = c.revoking.append(c.assigned.append(b))
+		b = c.revoking.append(c.assigned.append(b, c.since), c.since)
 	case keyRegex:
 		b = appendStrings(b, f.regex.topics)
 		b = kbin.AppendInt64(kbin.AppendInt64(b, f.regex.version), f.regex.ms)
@@ -146,14 +148,25 @@ func appendStrings(b []byte, list []string) []byte {
 	return b
 }
 
-func (s parts) append(b []byte) []byte {
+// append writes the set; with since the epoch of each partition too.
+func (s parts) append(b []byte, since map[step.PartitionID]int32) []byte {
 	b = kbin.AppendCompactArrayLen(b, len(s))
 	for _, id := range s.topics() {
-		b = kbin.AppendCompactArrayLen(kbin.AppendUuid(b, id), len(s[id]))
-		for _, p := range s[id] {
+		list := s[id]
+		b = kbin.AppendCompactArrayLen(kbin.AppendUuid(b, id), len(list))
+		for _, p := range list {
 			b = kbin.AppendInt32(b, p)
 		}
-		b = append(b, 0)
+		if since == nil {
+			b = append(b, 0)
+			continue
+		}
+		length := kbin.AppendCompactArrayLen(nil, len(list))
+		b = kbin.AppendUvarint(append(b, 1, 0), uint32(len(length)+4*len(list)))
+		b = append(b, length...)
+		for _, p := range list {
+			b = kbin.AppendInt32(b, since[step.PartitionID{Topic: id, Index: p}])
+		}
 	}
 	return b
 }
@@ -205,11 +218,12 @@ func (f *fact) readValue(v *reader) {
 		a.topics, a.regex = v.strings(), v.CompactNullableString()
 		a.rebalance, a.assignor = v.Int32(), v.CompactNullableString()
 	case keyMemberTarget:
-		f.target = v.parts()
+		f.target = v.parts(nil, 0)
 	case keyMemberCurrent:
 		c := &f.current
 		c.epoch, c.previous, c.state = v.Int32(), v.Int32(), memberState(v.Int8())
-		c.assigned, c.revoking = v.parts(), v.parts()
+		c.since = map[step.PartitionID]int32{}
+		c.assigned, c.revoking = v.parts(c.since, c.epoch), v.parts(c.since, c.epoch)
 	case keyRegex:
 		f.regex = resolved{v.strings(), v.Int64(), v.Int64()}
 	}
@@ -226,7 +240,7 @@ func (r *reader) length(min int) int {
 		r.Span(len(r.Src) + 1) // fails
 		return 0
 	}
-	return n
+	return max(n, 0)
 }
 
 func (r *reader) strings() (list []string) {
@@ -236,18 +250,43 @@ func (r *reader) strings() (list []string) {
 	return list
 }
 
-func (r *reader) parts() parts {
+// parts reads a set; with since the epoch of each partition too, which is what
+// the member has where none was written.
+func (r *reader) parts(since map[step.PartitionID]int32, epoch int32) parts {
 	all := parts{}
 	for range r.length(18) {
 		id := step.TopicID(r.Uuid())
-		for range r.length(4) {
-			if p := r.Int32(); r.Ok() {
-				all.add(id, p)
+		list := make([]int32, r.length(4))
+		for i := range list {
+			list[i] = r.Int32()
+		}
+		var epochs []int32
+		r.tags(func(tag uint32, b []byte) {
+			if since != nil && tag == 0 {
+				epochs = readEpochs(b)
+			}
+		})
+		for i, p := range list {
+			all.add(id, p)
+			if since == nil {
+				continue
+			}
+			since[step.PartitionID{Topic: id, Index: p}] = max(epoch, 0)
+			if len(epochs) == len(list) {
+				since[step.PartitionID{Topic: id, Index: p}] = epochs[i]
 			}
 		}
-		r.tags(nil)
 	}
 	return all
+}
+
+func readEpochs(b []byte) []int32 {
+	r := reader{kbin.Reader{Src: b}}
+	epochs := make([]int32, r.length(4))
+	for i := range epochs {
+		epochs[i] = r.Int32()
+	}
+	return epochs
 }
 
 // tags reads the tags that end a structure, and gives them to f.

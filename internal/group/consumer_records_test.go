@@ -13,12 +13,13 @@ import (
 func facts() []fact {
 	text := "x"
 	has := parts{step.TopicID{1}: {0, 5}, step.TopicID{2}: {1}}
+	since := map[step.PartitionID]int32{{Topic: step.TopicID{1}}: 3, {Topic: step.TopicID{1}, Index: 5}: 7, {Topic: step.TopicID{2}, Index: 1}: 0}
 	return []fact{
 		{key: keyConsumer, group: "g", epoch: 7, hash: 9},
 		{key: keyMember, group: "g", name: "m", about: about{&text, &text, Client{"c", "/h"}, []string{"t"}, &text, 100, &text}},
 		{key: keyTarget, group: "g", epoch: 7},
 		{key: keyMemberTarget, group: "g", name: "m", target: has},
-		{key: keyMemberCurrent, group: "g", name: "m", current: current{7, 6, unrevoked, has, has}},
+		{key: keyMemberCurrent, group: "g", name: "m", current: current{7, 6, unrevoked, has, has, since}},
 		{key: keyRegex, group: "g", name: "t.*", regex: resolved{[]string{"t"}, 3, 4}},
 	}
 }
@@ -52,6 +53,9 @@ func TestConsumerRecords(t *testing.T) {
 			"0007 0001 67 0001 6d", "0000 02 01000000000000000000000000000000 02 00000002 00 00"},
 		{fact{key: keyMemberCurrent, group: "g", name: "m", current: current{epoch: 2, previous: 1, state: unreleased}},
 			"0008 0001 67 0001 6d", "0000 00000002 00000001 02 01 01 00"},
+		{fact{key: keyMemberCurrent, group: "g", name: "m", current: current{
+			epoch: 2, previous: 1, assigned: parts{step.TopicID{1}: {3}}, since: map[step.PartitionID]int32{{Topic: step.TopicID{1}, Index: 3}: 2}}},
+			"0008 0001 67 0001 6d", "0000 00000002 00000001 00 02 01000000000000000000000000000000 02 00000003 01 00 05 02 00000002 01 00"},
 		{fact{key: keyMember, group: "g", name: "m", about: about{client: Client{"c", "/h"}, topics: []string{"t"}, rebalance: 1}},
 			"0005 0001 67 0001 6d", "0000 00 00 02 63 03 2f68 02 02 74 00 00000001 00 00"},
 	} {

@@ -181,19 +181,43 @@ func TestConsumerEpochsFence(t *testing.T) {
 	if code := one.says(one.epoch - 1); code != codeFencedEpoch {
 		t.Errorf("the previous epoch with foreign partitions: error %d", code)
 	}
-	commit := func(epoch int32) int16 {
-		c := b.client("t")
-		c.id, c.gen = "one", epoch
-		return c.commit("t", 0, 7)
-	}
-	if code := commit(one.epoch - 1); code != codeStaleEpoch {
-		t.Errorf("commit with an old epoch: error %d", code)
-	}
-	if code := commit(one.epoch); code != codeNone {
-		t.Errorf("commit: error %d", code)
-	}
 	if code := b.client("t").commit("t", 0, 9); code != codeUnknownMember {
 		t.Errorf("a tool commits into a group with members: error %d", code)
+	}
+}
+
+// A member that has not heard of its newest epoch commits what it has had since the
+// one that it names; nothing else.
+func TestCommitEpochs(t *testing.T) {
+	b := newBed(t)
+	one, two := b.consumer("one", "t"), b.consumer("two", "t")
+	one.beats() // all four, since epoch 1
+	two.beats()
+	kept := one.beats()
+	one.beats() // gave up two
+	two.beats() // has them since epoch 2
+	want(t, "epochs", [2]int32{one.epoch, two.epoch}, [2]int32{2, 2})
+	id := b.topics["t"]
+	mine, lost := kept[id][0], two.owned[id][0]
+	for _, s := range []struct {
+		name  string
+		who   string
+		epoch int32
+		p     int32
+		code  int16
+	}{
+		{"at its epoch", "one", 2, mine, codeNone},
+		{"at its epoch, what another has", "one", 2, lost, codeNone}, // as Kafka: consumers may commit anything
+		{"at an old epoch, what it had then", "one", 1, mine, codeNone},
+		{"at an old epoch, what it gave up", "one", 1, lost, codeStaleEpoch},
+		{"at an epoch before it had it", "two", 1, lost, codeStaleEpoch},
+		{"at an epoch that is not yet", "one", 3, mine, codeStaleEpoch},
+		{"a stranger", "three", 1, mine, codeUnknownMember},
+	} {
+		c := b.client("t")
+		c.id, c.gen = s.who, s.epoch
+		want(t, s.name, c.commit("t", s.p, 7), s.code)
+		b.reload()
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func (t *turn) commit(r *kmsg.OffsetCommitRequest) {
 	resp := kmsg.NewPtrOffsetCommitResponse()
 	resp.Version = r.Version
-	code := t.checkCommit(r)
+	code, of := t.checkCommit(r)
 	var records []record.Record
 	for _, topic := range r.Topics {
 		name, id, parts, unknown := t.topic(topic.Topic, topic.TopicID, r.Version >= 10)
@@ -23,6 +23,9 @@ func (t *turn) commit(r *kmsg.OffsetCommitRequest) {
 			rp := kmsg.NewOffsetCommitResponseTopicPartition()
 			rp.Partition = p.Partition
 			rp.ErrorCode = t.checkOffset(code, unknown, p.Partition, parts, p.Metadata)
+			if of != nil && rp.ErrorCode == codeNone {
+				rp.ErrorCode = of(step.PartitionID{Topic: id, Index: p.Partition})
+			}
 			if rp.ErrorCode == codeNone {
 				o := offset{
 					at: p.Offset, epoch: p.LeaderEpoch, metadata: text(p.Metadata),
@@ -50,7 +53,7 @@ func (t *turn) commit(r *kmsg.OffsetCommitRequest) {
 func (t *turn) commitTxn(r *kmsg.TxnOffsetCommitRequest) {
 	resp := kmsg.NewPtrTxnOffsetCommitResponse()
 	resp.Version = r.Version
-	code := t.checkCommitTxn(r)
+	code, of := t.checkCommitTxn(r)
 	var records []record.Record
 	for _, topic := range r.Topics {
 		name, id, parts, unknown := t.topic(topic.Topic, [16]byte{}, false)
@@ -60,6 +63,9 @@ func (t *turn) commitTxn(r *kmsg.TxnOffsetCommitRequest) {
 			rp := kmsg.NewTxnOffsetCommitResponseTopicPartition()
 			rp.Partition = p.Partition
 			rp.ErrorCode = t.checkOffset(code, unknown, p.Partition, parts, p.Metadata)
+			if of != nil && rp.ErrorCode == codeNone {
+				rp.ErrorCode = of(step.PartitionID{Topic: id, Index: p.Partition})
+			}
 			if rp.ErrorCode == codeNone {
 				o := offset{
 					at: p.Offset, epoch: p.LeaderEpoch, metadata: text(p.Metadata),
@@ -116,71 +122,70 @@ func javaLength(s string) (n int) {
 	return n
 }
 
-// checkCommit tells whether this caller may commit now. A commit by a member
-// keeps its session alive.
-func (t *turn) checkCommit(r *kmsg.OffsetCommitRequest) int16 {
+// checkCommit tells whether this caller may commit now, and for which partitions;
+// nil: for all. A commit by a member keeps its session alive.
+func (t *turn) checkCommit(r *kmsg.OffsetCommitRequest) (int16, func(step.PartitionID) int16) {
 	g := t.groups[r.Group]
 	if g == nil {
 		switch {
 		case r.Generation < 0:
-			return codeNone // a simple commit makes a group without members
+			return codeNone, nil // a simple commit makes a group without members
 		case r.Version >= 9:
-			return codeGroupNotFound
+			return codeGroupNotFound, nil
 		}
-		return codeIllegalGeneration
+		return codeIllegalGeneration, nil
 	}
 	if n := g.consumer; n != nil {
-		code := n.mayCommit(r.MemberID, r.Generation)
-		if r.Version < 9 && r.Generation >= 0 && (code == codeNone || code == codeStaleEpoch) {
-			return codeUnsupportedVersion // it knows no member epochs
+		if r.Version < 9 && n.member(r.MemberID) != nil {
+			return codeUnsupportedVersion, nil // it knows no member epochs
 		}
-		return code
+		return n.commits(r.MemberID, r.Generation)
 	}
 	c := &g.classic
 	switch {
 	case r.Generation < 0 && c.state == empty:
-		return codeNone
+		return codeNone, nil
 	case r.Generation < 0 && r.MemberID == "" && r.InstanceID == nil:
-		return codeUnknownMember
+		return codeUnknownMember, nil
 	}
 	m, code := c.find(r.MemberID, r.InstanceID)
 	switch {
 	case code != codeNone:
-		return code
+		return code, nil
 	case r.Generation != c.generation:
-		return codeIllegalGeneration
+		return codeIllegalGeneration, nil
 	case c.state == completing:
-		return codeRebalance
+		return codeRebalance, nil
 	}
 	t.touch(g, m, m.session)
-	return codeNone
+	return codeNone, nil
 }
 
 // checkCommitTxn is checkCommit for a transaction: old clients name no member,
 // and the state of the group does not matter.
-func (t *turn) checkCommitTxn(r *kmsg.TxnOffsetCommitRequest) int16 {
+func (t *turn) checkCommitTxn(r *kmsg.TxnOffsetCommitRequest) (int16, func(step.PartitionID) int16) {
 	g := t.groups[r.Group]
 	if g == nil {
 		if r.Generation < 0 {
-			return codeNone
+			return codeNone, nil
 		}
-		return codeIllegalGeneration
+		return codeIllegalGeneration, nil
 	}
 	if n := g.consumer; n != nil {
 		if r.Generation < 0 && r.MemberID == "" && r.InstanceID == nil {
-			return codeNone
+			return codeNone, nil
 		}
-		return n.mayCommit(r.MemberID, r.Generation)
+		return n.commits(r.MemberID, r.Generation)
 	}
 	c := &g.classic
 	if r.Generation < 0 && (c.state == empty || r.MemberID == "" && r.InstanceID == nil) {
-		return codeNone
+		return codeNone, nil
 	}
 	_, code := c.find(r.MemberID, r.InstanceID)
 	if code == codeNone && r.Generation != c.generation {
-		return codeIllegalGeneration
+		code = codeIllegalGeneration
 	}
-	return code
+	return code, nil
 }
 
 func text(s *string) string {
