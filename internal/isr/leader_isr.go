@@ -78,10 +78,11 @@ const (
 	Unknown
 )
 
-// Refused brings the controller's answer to a proposal. A success brings nothing:
+// Refused brings the controller's answer to proposal q. One to a proposal that is
+// not the pending one any more says nothing of that. A success brings nothing:
 // the record itself comes through Altered (D4).
-func (l *Leader) Refused(r Refusal, out *Effects) {
-	if !l.asked {
+func (l *Leader) Refused(q Proposal, r Refusal, out *Effects) {
+	if !l.asked || q != l.proposal() {
 		return
 	}
 	if r == Definite {
@@ -155,6 +156,11 @@ func (l *Leader) propose(isr Mask, out *Effects) {
 // ask sends the pending proposal, anew if it was sent before.
 func (l *Leader) ask(out *Effects) {
 	out.Propose = true
-	out.Proposal = Proposal{LeaderEpoch: l.rec.LeaderEpoch, PartitionEpoch: l.rec.PartitionEpoch, ISR: l.pending}
+	out.Proposal = l.proposal()
 	out.check(l.pending.Has(l.self), "R12: the leader proposes an ISR without itself")
+}
+
+// proposal is the pending one; the epochs cannot change while it is.
+func (l *Leader) proposal() Proposal {
+	return Proposal{LeaderEpoch: l.rec.LeaderEpoch, PartitionEpoch: l.rec.PartitionEpoch, ISR: l.pending}
 }

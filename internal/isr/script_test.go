@@ -124,7 +124,9 @@ func (s *script) run(line string) []string {
 		if a["why"] == "unknown" {
 			r = Unknown
 		}
-		s.l.Refused(r, &e)
+		q := s.l.proposal()
+		q.PartitionEpoch = int32(a.num("pe", int64(q.PartitionEpoch)))
+		s.l.Refused(q, r, &e)
 	case "next":
 		s.cor++
 		f, ok := s.f.Next(s.cor, int32(a.num("last", -1)))

@@ -57,8 +57,9 @@ func TestProposalKeepsTheLivesItNamed(t *testing.T) {
 	}
 	rec.BrokerEpochs = []int64{10, 21}
 	l.Altered(2, rec, &e)
+	q := e.Proposal
 	e = Effects{}
-	l.Refused(Unknown, &e)
+	l.Refused(q, Unknown, &e)
 	if got := l.Members(e.Proposal.ISR); !e.Propose || len(got) != 2 || got[1] != (Member{2, 20}) {
 		t.Fatalf("proposes %v with %v", e.Propose, got)
 	}

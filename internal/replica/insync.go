@@ -83,7 +83,7 @@ func (m *Manager) keepInSync(ctx context.Context) {
 	again := time.NewTimer(time.Hour) // for what was not answered
 	again.Stop()
 	defer again.Stop()
-	var unsure []*Partition
+	var unsure []sent
 	rest := time.Duration(0)
 	for {
 		select {
@@ -93,8 +93,8 @@ func (m *Manager) keepInSync(ctx context.Context) {
 			m.tick()
 			continue
 		case <-again.C:
-			for _, p := range unsure {
-				p.refused(isr.Unknown)
+			for _, s := range unsure {
+				s.p.refused(s.q, isr.Unknown)
 			}
 			unsure = nil
 			continue
@@ -151,8 +151,14 @@ func (p *Partition) tick() {
 	p.tell(&out)
 }
 
+// sent is a proposal whose answer is awaited.
+type sent struct {
+	p *Partition
+	q isr.Proposal
+}
+
 // sendProposals sends one request and gives those whose fate is open.
-func (m *Manager) sendProposals(ctx context.Context) (unsure []*Partition) {
+func (m *Manager) sendProposals(ctx context.Context) (unsure []sent) {
 	batch, more := m.insync.take()
 	if more {
 		defer func() {
@@ -177,15 +183,15 @@ func (m *Manager) sendProposals(ctx context.Context) (unsure []*Partition) {
 	}
 	if err != nil {
 		m.log.Warn("in-sync sets could not be changed at the controller; trying again", "partitions", len(batch), "err", err)
-		for p := range batch {
-			unsure = append(unsure, p)
+		for _, s := range by {
+			unsure = append(unsure, s)
 		}
 		return unsure
 	}
 	return m.altered(resp, by)
 }
 
-func (m *Manager) alterRequest(batch map[*Partition]isr.Proposal) (*kmsg.AlterPartitionRequest, map[step.PartitionID]*Partition) {
+func (m *Manager) alterRequest(batch map[*Partition]isr.Proposal) (*kmsg.AlterPartitionRequest, map[step.PartitionID]sent) {
 	im := m.catalog.Image()
 	req := kmsg.NewPtrAlterPartitionRequest()
 	req.BrokerID = m.self
@@ -193,13 +199,13 @@ func (m *Manager) alterRequest(batch map[*Partition]isr.Proposal) (*kmsg.AlterPa
 		req.BrokerEpoch = b.Epoch
 	}
 	topics := map[step.TopicID]int{}
-	by := make(map[step.PartitionID]*Partition, len(batch))
+	by := make(map[step.PartitionID]sent, len(batch))
 	for p, q := range batch {
 		members := p.members(q)
 		if members == nil {
 			continue // it leads no more
 		}
-		by[p.id] = p
+		by[p.id] = sent{p, q}
 		k, ok := topics[p.id.Topic]
 		if !ok {
 			k = len(req.Topics)
@@ -231,38 +237,38 @@ func (p *Partition) members(q isr.Proposal) []isr.Member {
 // altered goes through the controller's verdicts (replication rules, 2.4). What
 // was taken over comes through the image; only a refusal that is definite ends a
 // proposal here.
-func (m *Manager) altered(resp *kmsg.AlterPartitionResponse, by map[step.PartitionID]*Partition) (unsure []*Partition) {
+func (m *Manager) altered(resp *kmsg.AlterPartitionResponse, by map[step.PartitionID]sent) (unsure []sent) {
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		for k := range t.Partitions {
 			o := &t.Partitions[k]
-			p := by[step.PartitionID{Topic: t.TopidID, Index: o.Partition}]
-			if p == nil {
+			s, ok := by[step.PartitionID{Topic: t.TopidID, Index: o.Partition}]
+			if !ok {
 				continue
 			}
-			delete(by, p.id)
+			delete(by, s.p.id)
 			switch o.ErrorCode {
 			case 0:
 			case kerr.IneligibleReplica.Code, kerr.OperationNotAttempted.Code:
-				p.refused(isr.Definite)
+				s.p.refused(s.q, isr.Definite)
 			default:
-				unsure = append(unsure, p)
+				unsure = append(unsure, s)
 			}
 		}
 	}
-	for _, p := range by {
-		unsure = append(unsure, p) // not answered
+	for _, s := range by {
+		unsure = append(unsure, s) // not answered
 	}
 	return unsure
 }
 
-// refused brings the verdict to the core.
-func (p *Partition) refused(r isr.Refusal) {
+// refused brings the verdict on q to the core.
+func (p *Partition) refused(q isr.Proposal, r isr.Refusal) {
 	var out woken
 	p.mu.Lock()
 	if p.leader != nil {
 		p.eff = isr.Effects{}
-		p.leader.Refused(r, &p.eff)
+		p.leader.Refused(q, r, &p.eff)
 		p.takeLocked(&out)
 	}
 	p.mu.Unlock()

@@ -29,6 +29,7 @@ type message struct {
 	request  int32 // of a client
 	acks     int8
 	alter    meta.AlterPartition
+	proposal isr.Proposal // what alter is made of
 	verdict  verdict
 }
 
@@ -114,7 +115,7 @@ func (c *Core) send(m *message) {
 func (c *Core) sendProposal(n *node, p int, q isr.Proposal) {
 	m := c.message(msgAlter)
 	m.from, m.part, m.life = int8(n.i), int16(p), n.life
-	m.fetch.Correlation = n.reps[p].request
+	m.fetch.Correlation, m.proposal = n.reps[p].request, q
 	m.alter = meta.AlterPartition{
 		Broker: n.id, BrokerEpoch: n.brokerEpoch, Topic: c.topic, Partition: int32(p),
 		LeaderEpoch: q.LeaderEpoch, PartitionEpoch: q.PartitionEpoch, Recovered: true,

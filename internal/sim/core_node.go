@@ -325,10 +325,10 @@ func (c *Core) answered(n *node, m *message) {
 		return
 	case verdictDefinite:
 		n.eff = isr.Effects{}
-		r.leader.Refused(isr.Definite, &n.eff)
+		r.leader.Refused(m.proposal, isr.Definite, &n.eff)
 	default:
 		n.eff = isr.Effects{}
-		r.leader.Refused(isr.Unknown, &n.eff)
+		r.leader.Refused(m.proposal, isr.Unknown, &n.eff)
 	}
 	c.act(n, int(m.part))
 }
