@@ -4,13 +4,13 @@ package sim
 func (c *Core) accept(p int, t ticket) { c.parts[p].accepted[t.request] = c.now }
 
 // answer is R23: each request that was taken in hears one answer, or sees its
-// connection close, in time.
+// connection close, in time; a broker that stood still has less of it.
 func (c *Core) answer(n *node, p int, t ticket, a answer) {
 	truth := c.parts[p]
 	if truth.answered[t.request] {
 		c.violated("R23", "request %d of p%d is answered twice by %s", t.request, p, n.name)
 	}
-	if late := c.now.Sub(t.at); a == answerAcked && late > requestTimeout+lateness+c.plan.LagMax && n.paused == 0 {
+	if late := c.now.Sub(t.at) - (n.stood - t.stood); a == answerAcked && late > requestTimeout+lateness+c.plan.LagMax {
 		c.violated("R23", "request %d of p%d is answered after %v", t.request, p, late)
 	}
 	truth.answered[t.request] = true

@@ -13,6 +13,7 @@ type ticket struct {
 	acks    int8
 	end     int64 // behind its records
 	at      step.Instant
+	stood   time.Duration // of the broker, until then
 }
 
 // answer is what a produce request can hear.
@@ -63,7 +64,7 @@ func (c *Core) client() {
 func (c *Core) produce(n *node, m *message) {
 	p := int(m.part)
 	r := &n.reps[p]
-	t := ticket{request: m.request, acks: m.acks, at: c.now}
+	t := ticket{request: m.request, acks: m.acks, at: c.now, stood: n.stood}
 	switch {
 	case m.life != n.life:
 		return // that connection is gone: the request never arrived

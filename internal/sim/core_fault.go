@@ -29,6 +29,9 @@ func (c *Core) fault(f Fault) {
 			c.after(f.For, evStop, n)
 		}
 	case Pause:
+		if n.paused == 0 {
+			n.stands = c.now
+		}
 		n.paused = max(n.paused, c.now.Add(f.For))
 		c.queue.push(event{at: n.paused, kind: evResume, node: int8(n.i)})
 	case CutOneWay:
@@ -190,6 +193,9 @@ func (c *Core) mendIn(f Fault) {
 func (c *Core) resume(n *node) {
 	if n.paused > c.now {
 		return // it was paused again
+	}
+	if n.paused > 0 {
+		n.stood += c.now.Sub(n.stands)
 	}
 	n.paused = 0
 	for _, e := range n.held {

@@ -28,8 +28,10 @@ type node struct {
 	// Of this life.
 	up          bool
 	life        int32
-	paused      step.Instant // it does nothing before
-	held        []event      // until then
+	paused      step.Instant  // it does nothing before; 0: it is not paused
+	stands      step.Instant  // since then, if it is
+	stood       time.Duration // in pauses that are over
+	held        []event       // until then
 	incarnation step.TopicID
 	applied     int // metadata entries
 	slow        int // to apply them

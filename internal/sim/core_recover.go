@@ -18,7 +18,7 @@ func (c *Core) recover() {
 	c.newController()
 	c.mend(-1)
 	for _, n := range c.nodes {
-		n.paused, n.stops, n.slow = c.now, false, 1
+		n.paused, n.stops, n.slow = min(n.paused, c.now), false, 1
 		c.resume(n)
 		if n.up && n.failing {
 			c.kill(n)
@@ -26,7 +26,7 @@ func (c *Core) recover() {
 		c.start(n)
 		c.hear(n, len(c.control.images)-1)
 	}
-	bound := c.now.Add(6*(c.plan.Session+c.plan.LagMax) + 200*c.plan.Delay + 400*c.plan.Sync + 10*time.Second)
+	bound := c.now.Add(6*(c.plan.Session+c.plan.LagMax) + 200*c.plan.Delay + 400*c.plan.Sync + 10*time.Second + c.copying())
 	writes := c.now.Add(c.plan.LagMax)
 	for c.failure == nil {
 		c.step()
@@ -42,6 +42,23 @@ func (c *Core) recover() {
 		}
 	}
 	c.checkReadBack()
+}
+
+// copying is how long a replica that begins anew may take to fetch the longest
+// log there is: each reply brings a few records, and the next question waits for
+// their group commit, which may have to wait for another one.
+func (c *Core) copying() time.Duration {
+	longest := int64(0)
+	for _, n := range c.nodes {
+		for p := range n.reps {
+			longest = max(longest, n.reps[p].log.end())
+		}
+	}
+	round := 2 * c.plan.Delay
+	if c.plan.Fsync {
+		round += 3 * c.plan.Sync
+	}
+	return time.Duration(longest/maxFetch) * round * 3 / 2 // chance may be against it
 }
 
 // whole says whether the cluster has converged; with a rule, what has not is a
@@ -69,7 +86,7 @@ func (c *Core) whole(rule string) bool {
 			return bad("p%d has no leader: in sync %v, eligible %v", p, pt.ISR(), pt.ELR())
 		}
 		if pt.ISRSize() != len(pt.Replicas) {
-			return bad("p%d: of %v only %v are in sync", p, pt.Replicas, pt.ISR())
+			return bad("p%d: of %v only %v are in sync, their logs end at %v", p, pt.Replicas, pt.ISR(), c.ends(p, pt.Replicas))
 		}
 		if len(pt.Adding)+len(pt.Removing) > 0 {
 			return bad("p%d is still being reassigned: %v", p, pt.Replicas)
@@ -89,4 +106,11 @@ func (c *Core) whole(rule string) bool {
 		}
 	}
 	return true
+}
+
+func (c *Core) ends(p int, ids []int32) (ends []int64) {
+	for _, id := range ids {
+		ends = append(ends, c.nodes[id-1].reps[p].log.end())
+	}
+	return ends
 }
