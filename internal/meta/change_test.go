@@ -257,6 +257,44 @@ func TestUncleanElection(t *testing.T) {
 	c.refused(ErrElectionNotNeeded, ElectLeader{Topic: id})
 }
 
+// TestDoubtOfWhoIsAdded: a replica that was in doubt is moved away and back. Its
+// broker may have heard of neither, and have its old log still: it is in doubt until it
+// is in sync again.
+func TestDoubtOfWhoIsAdded(t *testing.T) {
+	c := newCluster(t, 1, 2, 3)
+	id := c.create("t", []int32{1, 2})
+	c.state(2, Fenced)
+	c.state(1, Fenced)
+	c.state(2, Active)
+	c.must(ElectLeader{Topic: id, Unclean: true})
+	if p := c.part(id, 0); p.Leader != 2 || !p.Doubted(1) {
+		t.Fatalf("elected uncleanly: %+v", p)
+	}
+	sync := func(ids ...int32) {
+		t.Helper()
+		p := c.part(id, 0)
+		a := AlterPartition{Broker: 2, BrokerEpoch: c.epoch(2), Topic: id, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, Recovered: true}
+		for _, b := range ids {
+			a.ISR = append(a.ISR, ISRMember{b, c.epoch(b)})
+		}
+		c.must(a)
+	}
+	c.must(Reassign{Topic: id, Target: []int32{2, 3}})
+	sync(2, 3)
+	if p := c.part(id, 0); p.HasReplica(1) || p.Doubted(3) {
+		t.Fatalf("moved away: %+v", p)
+	}
+	c.state(1, Active)
+	c.must(Reassign{Topic: id, Target: []int32{2, 1}})
+	if p := c.part(id, 0); !p.Doubted(1) || p.Doubted(2) || p.Doubted(3) {
+		t.Fatalf("moved back: %+v", p)
+	}
+	sync(2, 3, 1)
+	if p := c.part(id, 0); p.HasReplica(3) || p.Doubted(1) {
+		t.Fatalf("in sync again: %+v", p)
+	}
+}
+
 // TestUncleanByDefault: an operator opts all topics in, but for those that say no.
 func TestUncleanByDefault(t *testing.T) {
 	c := newCluster(t, 1, 2)
