@@ -198,7 +198,7 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 		Node: b.identity.NodeID, Directory: b.identity.Directories[dir], ClusterID: b.identity.ClusterID,
 		Address: b.raftAddress(ctx), Catalog: b.catalog, Network: b.o.Network, Stores: stores, Log: b.o.Log,
 		Remote: remote{b}, InterBroker: c.InterBroker, HeartbeatInterval: c.HeartbeatInterval, SessionTimeout: c.SessionTimeout,
-		ElectionTimeout: c.ElectionTimeout, SnapshotBytes: c.SnapshotBytes, BalanceInterval: c.BalanceInterval,
+		ElectionTimeout: c.ElectionTimeout, SnapshotBytes: c.SnapshotBytes, BalanceInterval: c.BalanceInterval, UncleanElection: c.UncleanElection,
 		Full: func() bool { return b.logs != nil && b.logs.Full(dir) },
 	}
 	switch {

@@ -122,6 +122,7 @@ func (l *loader) timings() {
 	if b.val("auto.leader.rebalance.enable").flag {
 		b.BalanceInterval = time.Duration(min(b.val("leader.imbalance.check.interval.seconds").num, math.MaxInt32)) * time.Second
 	}
+	b.UncleanElection = b.val("unclean.leader.election.enable").flag
 	b.SessionTimeout = b.ms("broker.session.timeout.ms")
 	b.RegistrationTimeout = b.ms("initial.broker.registration.timeout.ms")
 	b.ElectionTimeout = b.ms("controller.quorum.election.timeout.ms")
@@ -186,6 +187,10 @@ func (l *loader) contradictions() {
 	if isr := b.val("min.insync.replicas").num; b.isSet("min.insync.replicas") && isr > int64(b.DefaultReplicationFactor) {
 		l.report.warnf(b.Origin("min.insync.replicas"), "min.insync.replicas",
 			"min.insync.replicas (%d) is more than default.replication.factor (%d): acks=all fails on topics with the default", isr, b.DefaultReplicationFactor)
+	}
+	if b.UncleanElection {
+		l.report.warnf(b.Origin("unclean.leader.election.enable"), "unclean.leader.election.enable",
+			"unclean.leader.election.enable=true: when no replica in sync is left another one leads, and acknowledged records are lost")
 	}
 	if m := b.val("message.max.bytes").num; m > int64(b.RequestMaxBytes) {
 		l.report.warnf(b.Origin("message.max.bytes"), "message.max.bytes",

@@ -79,6 +79,7 @@ type Broker struct {
 	Groups                            Groups
 	HeartbeatInterval, SessionTimeout time.Duration
 	BalanceInterval                   time.Duration // 0: leads do not go back by themselves
+	UncleanElection                   bool          // of topics for which nobody said anything else
 	RegistrationTimeout               time.Duration
 	ElectionTimeout                   time.Duration // raft's election timeout
 	QuorumFetchTimeout                time.Duration // raft's heartbeat timeout; the lease is half of it

@@ -31,5 +31,5 @@ var replicaKeys = []Key{
 	{Name: "replica.socket.timeout.ms", Type: Int, Default: "30000", Status: Accepted,
 		Doc: "Accepted; requests between brokers have fixed time limits."},
 	{Name: "unclean.leader.election.enable", Type: Boolean, Default: "false", Scope: Cluster,
-		Doc: "unclean.leader.election.enable of topics that do not set it."},
+		Doc: "unclean.leader.election.enable of topics that do not set it. What the active controller's file says holds where no dynamic setting does."},
 }

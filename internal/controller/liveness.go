@@ -45,6 +45,7 @@ type Liveness struct {
 	sessions map[int32]*session
 	deleted  map[step.TopicID]step.Instant // since when a topic is known as deleted
 	balance  balancing
+	rescue   rescuing
 }
 
 // newLiveness begins a leadership: whoever the image calls alive has the whole

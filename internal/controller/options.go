@@ -44,6 +44,9 @@ type Options struct {
 	ElectionTimeout   time.Duration // of raft; 500 ms. The lease is half of it
 	// BalanceInterval is how often leads go back to preferred replicas; 0: never.
 	BalanceInterval time.Duration
+	// UncleanElection gives partitions that nobody in sync is left of to whoever is
+	// there, where no dynamic setting says anything (E3).
+	UncleanElection bool
 	// SnapshotBytes of applied entries make a snapshot worth while; 64 MiB.
 	SnapshotBytes int64
 }

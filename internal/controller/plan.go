@@ -17,7 +17,8 @@ const planLimit = 1000
 
 // Plan is the duties of the active controller: what ought to be proposed now,
 // given the image and who is alive. It is a pure function, but that it notes in
-// live since when it has known of a deletion, and who may soon get a lead back.
+// live since when it has known of a deletion, who may soon get a lead back, and
+// what it has looked at.
 func Plan(im *meta.Image, live *Liveness, self int32, now step.Instant) (cmds []meta.Command) {
 	for b := range im.Brokers() {
 		if to, move := duty(b, live, self, now); move && len(cmds) < planLimit {
@@ -25,6 +26,7 @@ func Plan(im *meta.Image, live *Liveness, self int32, now step.Instant) (cmds []
 		}
 	}
 	cmds = append(cmds, purges(im, live, self, now)...)
+	cmds = append(cmds, live.rescue.plan(im)...)
 	return append(cmds, live.balance.plan(im, now)...)
 }
 
