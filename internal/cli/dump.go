@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/brokerd/brokerd/internal/broker"
 	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/spf13/cobra"
 )
@@ -73,8 +74,24 @@ func dumpable(file string) bool {
 
 func (a *app) debugCommand() *cobra.Command {
 	c := &cobra.Command{Use: "debug", Short: "Look inside"}
-	c.AddCommand(a.dumpCommand())
+	c.AddCommand(a.dumpCommand(), a.dumpMetadataCommand())
 	return c
+}
+
+func (a *app) dumpMetadataCommand() *cobra.Command {
+	return &cobra.Command{Use: "dump-metadata DIR...", Short: "Print the metadata log and snapshots of a stopped server", Args: needNames("directory"),
+		Long: `Print the metadata log and snapshots of a stopped server: terms, votes, entries with their commands, and
+what the snapshots hold of topics, partitions, settings and brokers. DIR is a data directory, the raft/ in it,
+a raft.db, a snapshot, or a clean-stop file. -o json prints an object per line, each with its file and a type.`,
+		Example: "  brokerd debug dump-metadata data\n" +
+			"  brokerd debug dump-metadata data -o json | jq -c 'select(.type == \"entry\") | .index, .commands'",
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			var errs []error
+			for _, dir := range dirs {
+				errs = append(errs, broker.DumpMetadata(a.e.Out, dir, a.json()))
+			}
+			return errors.Join(errs...)
+		}}
 }
 
 func (a *app) dumpCommand() *cobra.Command {

@@ -25,6 +25,11 @@ type Stores struct {
 const (
 	logCacheEntries = 64 // times 256 KiB is the most memory it takes
 	keepSnapshots   = 2  // the last good one stays until the next is
+
+	logFile     = "raft.db"
+	snapshotDir = "snapshots" // this name and those of the two files in a snapshot are raft's
+	metaFile    = "meta.json"
+	stateFile   = "state.bin"
 )
 
 // OpenBolt opens the stores of the product under dir: raft.db (log, term, vote)
@@ -33,7 +38,7 @@ func OpenBolt(dir string, l *slog.Logger) (Stores, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return Stores{}, fmt.Errorf("make metadata directory: %w", err)
 	}
-	path := filepath.Join(dir, "raft.db")
+	path := filepath.Join(dir, logFile)
 	_, missing := os.Stat(path)
 	db, err := raftboltdb.New(raftboltdb.Options{
 		Path: path,
@@ -57,7 +62,7 @@ func OpenBolt(dir string, l *slog.Logger) (Stores, error) {
 	if missing == nil {
 		return Stores{Log: db, Stable: db, Snapshots: snapshots, Closer: db}, nil
 	}
-	if err := syncDirs(filepath.Join(dir, "snapshots"), dir, filepath.Dir(dir)); err != nil {
+	if err := syncDirs(filepath.Join(dir, snapshotDir), dir, filepath.Dir(dir)); err != nil {
 		_ = db.Close() // the first error is what counts
 		return Stores{}, err
 	}
@@ -111,6 +116,7 @@ func (s Stores) undoHalfBootstrap() error {
 var (
 	keyCurrentTerm  = []byte("CurrentTerm")
 	keyLastVoteTerm = []byte("LastVoteTerm")
+	keyLastVoteCand = []byte("LastVoteCand")
 )
 
 func (s Stores) close() error {

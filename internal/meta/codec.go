@@ -3,6 +3,7 @@ package meta
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/brokerd/brokerd/internal/step"
@@ -46,21 +47,36 @@ func EncodeEntry(cmds []Command) []byte {
 
 // DecodeEntry reads an entry. It never fails: what it cannot read comes back as
 // Malformed, which Apply answers with an error, the same one on every node.
-func DecodeEntry(b []byte) []Command {
-	d := decoder{b: b}
-	if f := d.u8(); d.err != nil || f != entryFormat {
-		return []Command{Malformed{fmt.Errorf("%w: entry of format %d", ErrUnknownCommand, f)}}
-	}
-	var cmds []Command
-	for len(d.b) > 0 {
-		k, version := kind(d.u16()), d.u8()
-		body := d.bytes()
-		if d.err != nil {
-			return append(cmds, Malformed{fmt.Errorf("%w: command %d is cut off", ErrMalformed, len(cmds))})
-		}
-		cmds = append(cmds, decodeCommand(k, version, body))
+func DecodeEntry(b []byte) (cmds []Command) {
+	for c := range commands(b) {
+		cmds = append(cmds, c.Command)
 	}
 	return cmds
+}
+
+// commands reads the commands of an entry, with what their bytes name.
+func commands(b []byte) iter.Seq[Described] {
+	return func(yield func(Described) bool) {
+		d := decoder{b: b}
+		if f := d.u8(); d.err != nil || f != entryFormat {
+			yield(Described{Command: Malformed{fmt.Errorf("%w: entry of format %d", ErrUnknownCommand, f)}, Body: b})
+			return
+		}
+		for n := 0; len(d.b) > 0; n++ {
+			c := Described{Body: d.b}
+			c.kind, c.Version = kind(d.u16()), d.u8()
+			body := d.bytes()
+			if d.err != nil {
+				c.Command = Malformed{fmt.Errorf("%w: command %d is cut off", ErrMalformed, n)}
+				yield(c)
+				return
+			}
+			c.Body, c.Command = body, decodeCommand(c.kind, c.Version, body)
+			if !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 func decodeCommand(k kind, version uint8, body []byte) Command {

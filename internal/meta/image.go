@@ -47,6 +47,9 @@ func (im *Image) Index() uint64      { return im.index }
 func (im *Image) ClusterID() string  { return im.clusterID }
 func (im *Image) Features() Features { return im.features }
 
+// NextProducerID is the first producer id that nobody was given yet.
+func (im *Image) NextProducerID() int64 { return im.nextID }
+
 // TooNew says why this version can not act on the image: the cluster has been
 // raised to a feature level that it does not know. nil: it can.
 func (im *Image) TooNew() error {
@@ -149,6 +152,17 @@ func (im *Image) Resources(t ResourceType) iter.Seq[string] {
 	}
 }
 
+// AllResources visits every resource that has dynamic settings.
+func (im *Image) AllResources() iter.Seq[Resource] {
+	return func(yield func(Resource) bool) {
+		for _, key := range im.configs.keys(strings.Compare) {
+			if !yield(resourceOf(key)) {
+				return
+			}
+		}
+	}
+}
+
 // Resource names something that has settings.
 type Resource struct {
 	Type ResourceType
@@ -172,6 +186,22 @@ const (
 	ClientMetricsResource ResourceType = 16
 	GroupResource         ResourceType = 32
 )
+
+func (t ResourceType) String() string {
+	switch t {
+	case TopicResource:
+		return "TOPIC"
+	case BrokerResource:
+		return "BROKER"
+	case BrokerLoggerResource:
+		return "BROKER_LOGGER"
+	case ClientMetricsResource:
+		return "CLIENT_METRICS"
+	case GroupResource:
+		return "GROUP"
+	}
+	return "UNKNOWN"
+}
 
 // Features is the finalized feature levels.
 type Features struct {

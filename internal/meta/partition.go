@@ -147,6 +147,8 @@ type Partition struct {
 	PartitionEpoch int32
 	MinISR         int8 // effective min.insync.replicas: min(setting, replication factor)
 	Recovering     bool // after an unclean election, until the leader says it has recovered
+	Corrupt        bool // the only replica's data is bad
+	Offline        bool // the only replica's directory failed or is not there
 
 	isr, elr, last, doubted mask
 }
@@ -166,6 +168,7 @@ func (p part) public() Partition {
 		Replicas: p.set.ids, Adding: p.set.addingIDs, Removing: p.set.removingIDs, Dirs: p.set.dirs,
 		Leader: p.leader(), LeaderEpoch: p.leaderEpoch, PartitionEpoch: p.partitionEpoch,
 		MinISR: p.minISR, Recovering: p.state&recovering != 0,
+		Corrupt: p.state&corrupt != 0, Offline: p.state&offline != 0,
 		isr: p.isr, elr: p.elr, last: p.lastKnown(), doubted: p.doubted(),
 	}
 }
