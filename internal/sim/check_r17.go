@@ -14,23 +14,27 @@ func (c *Core) checkAck(n *node, p int, t ticket) {
 		c.violated("R3", "%s acknowledges %d of p%d, which is not what is committed", n.name, t.end-1, p)
 		return
 	}
-	have := 0
-	for _, id := range r.have.Replicas {
-		l := &c.nodes[id-1].reps[p].log
+	has := func(l *modelLog) bool {
 		end := l.durable
 		if !c.plan.Fsync {
 			end = l.end()
 		}
-		if end >= t.end && l.recs[t.end-1] == r.log.recs[t.end-1] || !c.plan.Fsync && c.nodes[id-1].lost {
+		return end >= t.end && l.recs[t.end-1] == r.log.recs[t.end-1]
+	}
+	have := 0
+	for _, id := range r.have.Replicas {
+		// Who was removed has had it; the leader has not heard yet that it had to go.
+		x := c.nodes[id-1]
+		if has(&x.reps[p].log) || has(&x.reps[p].given) || !c.plan.Fsync && x.lost {
 			have++
 		}
 	}
-	top, _ := c.image().Topic(c.topic)
-	pt, _ := top.Partition(int32(p))
-	if have < min(r.have.MinISR, int(pt.MinISR)) { // one that a finished reassignment removed may have let go
+	if have < r.have.MinISR {
 		c.violated("R17", "%s acknowledges p%d up to %d, which %d of at least %d replicas have", n.name, p, t.end, have, r.have.MinISR)
 		return
 	}
+	top, _ := c.image().Topic(c.topic)
+	pt, _ := top.Partition(int32(p))
 	if pt.LeaderEpoch == r.leader.Epoch() && isr.Mask(pt.ISRMask())&^r.leader.Maximal() != 0 && same(pt.Replicas, r.have.Replicas) {
 		c.violated("R6", "the controller counts %v as in sync on p%d, the leader %s counts %b", pt.ISR(), p, n.name, r.leader.Maximal())
 	}

@@ -89,5 +89,3 @@ func (l *modelLog) recover(kept int64, hw int64) {
 	l.truncate(kept)
 	l.durable, l.hw, l.fence = l.end(), min(hw, l.end()), 0
 }
-
-func (l *modelLog) reset() { *l = modelLog{recs: l.recs[:0], epochs: l.epochs[:0]} }

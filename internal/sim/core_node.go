@@ -55,7 +55,8 @@ type session struct {
 
 // replica is one partition on one node.
 type replica struct {
-	log modelLog
+	log   modelLog
+	given modelLog // what it had when it was given up last
 
 	known    bool // have is of this life
 	have     isr.Record
@@ -97,7 +98,7 @@ func (c *Core) live(n *node) {
 	for i := range n.reps {
 		r := &n.reps[i]
 		r.log.recover(r.log.end(), r.log.hw) // what is left of it is synced first
-		*r = replica{log: r.log, leads: -1, parked: make([]parked, c.plan.Brokers)}
+		*r = replica{log: r.log, given: r.given, leads: -1, parked: make([]parked, c.plan.Brokers)}
 	}
 	c.after(0, evTick, n)
 	c.after(c.about(c.plan.Session/4), evBeat, n)
@@ -168,7 +169,7 @@ func (c *Core) reconcile(n *node, p int, im *meta.Image) {
 		if r.known || r.log.end() > 0 {
 			c.resign(n, p)
 			r.follower = nil
-			r.log.reset()
+			r.given, r.log = r.log, modelLog{}
 			n.flushTo[p] = 0
 			r.known = false
 			c.tell(n.name, p, "gives its replica up")
