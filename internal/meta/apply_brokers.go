@@ -58,10 +58,13 @@ func (e *Editor) leaveFormerLife(c RegisterBroker, old *Broker) {
 	e.sweep(c.ID, func(t *Topic, i int32, p part, pos int) {
 		ch := e.changeOf(t, p)
 		ch.isr &^= bit(pos)
-		// A repair counts from here on; the broker reports again what is still bad.
-		ch.heal = offline | corrupt
-		if p.away(pos, c.Dirs) && len(p.set.ids) == 1 {
-			ch.harm = offline // its data did not come: it would lead with nothing
+		ch.heal = offline
+		if !c.first {
+			// A repair counts from here on; the broker reports again what is still bad.
+			ch.heal |= corrupt
+			if p.away(pos, c.Dirs) && len(p.set.ids) == 1 {
+				ch.harm = offline // its data did not come: it would lead with nothing
+			}
 		}
 		whole := safe || c.Intact && e.fsynced(t, c.DefaultISR)
 		if !whole || e.moved(p, pos, c.Dirs, lostDir) {
@@ -216,7 +219,7 @@ func (c AssignDir) apply(e *Editor) Result {
 		s.dirs[pos] = c.Dir
 		ch := e.changeOf(t, p)
 		ch.set = e.intern(s)
-		if p.away(pos, b.Dirs) {
+		if p.away(pos, b.Dirs) && !c.first {
 			ch.heal = offline // it was found in another directory
 		}
 		e.alter(t, id.Index, &ch)

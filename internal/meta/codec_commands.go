@@ -4,7 +4,8 @@ import "strings"
 
 // The bodies of the commands. encode and decode of a kind stand together: they
 // are one format. Where there are versions of it, encode writes the one it is
-// told, decode reads each of them.
+// told, decode reads each of them. Version 2 of RegisterBroker and AssignDir has the
+// bytes of version 1, and does more.
 
 func (c CreateTopic) encode(b []byte, _ uint8) []byte {
 	b = append(b, c.ID[:]...)
@@ -100,12 +101,12 @@ func (c RegisterBroker) encode(b []byte, _ uint8) []byte {
 	return putBool(putBool(putBool(b, c.DiskError), c.Intact), c.DefaultISR)
 }
 
-func decodeRegisterBroker(_ uint8, d *decoder) Command {
+func decodeRegisterBroker(version uint8, d *decoder) Command {
 	return RegisterBroker{
 		ID: d.i32(), ClusterID: d.string(), Incarnation: d.id(), Rack: d.string(),
 		Endpoints: d.endpoints(), Dirs: d.ids(), Voter: d.bool(),
 		Seen: d.i64(), CleanEpoch: d.i64(), BootID: d.string(),
-		DiskError: d.bool(), Intact: d.bool(), DefaultISR: d.bool(),
+		DiskError: d.bool(), Intact: d.bool(), DefaultISR: d.bool(), first: version == 1,
 	}
 }
 
@@ -178,8 +179,8 @@ func (c AssignDir) encode(b []byte, _ uint8) []byte {
 	return putPartitions(b, c.Partitions)
 }
 
-func decodeAssignDir(_ uint8, d *decoder) Command {
-	return AssignDir{Broker: d.i32(), BrokerEpoch: d.i64(), Dir: d.id(), Partitions: d.partitions()}
+func decodeAssignDir(version uint8, d *decoder) Command {
+	return AssignDir{Broker: d.i32(), BrokerEpoch: d.i64(), Dir: d.id(), Partitions: d.partitions(), first: version == 1}
 }
 
 func (c NoteVoters) encode(b []byte, _ uint8) []byte {

@@ -25,7 +25,7 @@ func oneOfEach() []Command {
 		UnregisterBroker{1, 2}, SetBrokerState{1, 2, ControlledShutdown},
 		AlterPartition{Broker: 1, BrokerEpoch: 2, Topic: tid(1), Partition: 3, LeaderEpoch: 4, PartitionEpoch: 5, ISR: []ISRMember{{1, 2}, {3, -1}}, Recovered: true},
 		ElectLeader{tid(1), 2, true}, Reassign{tid(1), 2, []int32{1, 2, 3}}, Reassign{Topic: tid(1), Partition: 2},
-		ReportFault{1, 2, true, ids}, AssignDir{1, 2, tid(5), ids},
+		ReportFault{1, 2, true, ids}, AssignDir{Broker: 1, BrokerEpoch: 2, Dir: tid(5), Partitions: ids},
 		NoteVoters{[]Voter{{1, tid(6), ends}, {2, tid(7), nil}}},
 		NoteRecovery{ID: tid(8), TimeMs: 9, Node: 1, Directory: tid(6), Kept: 10, Lost: []Voter{{2, tid(7), ends}}},
 	}
@@ -55,6 +55,17 @@ func TestCodecRoundTrip(t *testing.T) {
 	}
 }
 
+// isFirst says whether a command was read in a version that is not written any more.
+func isFirst(c Command) bool {
+	switch c := c.(type) {
+	case RegisterBroker:
+		return c.first
+	case AssignDir:
+		return c.first
+	}
+	return false
+}
+
 // FuzzEntry: any bytes decode and apply without a panic, what was read is
 // written again byte for byte, and the image stays sound.
 func FuzzEntry(f *testing.F) {
@@ -62,6 +73,7 @@ func FuzzEntry(f *testing.F) {
 		f.Add(EncodeEntry([]Command{c}))
 	}
 	f.Add(EncodeEntry(oneOfEach()))
+	f.Add(atLevel(MinLevel, oneOfEach()...))
 	c := newCluster(f, 1, 2, 3)
 	c.must(CreateTopic{ID: tid(1), Name: "t", Assignments: [][]int32{{1, 2}, {3, 1}, {2, 3}}})
 	base := c.im
@@ -72,7 +84,7 @@ func FuzzEntry(f *testing.F) {
 		}
 		whole := len(cmds) > 0
 		for _, c := range cmds {
-			whole = whole && c.kind() != 0
+			whole = whole && c.kind() != 0 && !isFirst(c) // those are written in their newest version
 		}
 		if whole && !bytes.Equal(EncodeEntry(cmds), b) {
 			t.Fatalf("%x is read, and written as %x", b, EncodeEntry(cmds))

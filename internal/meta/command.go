@@ -103,6 +103,10 @@ type RegisterBroker struct {
 	Intact bool
 	// DefaultISR says that durability=isr is this broker's default.
 	DefaultISR bool
+
+	// first is version 1, as it was read: it does not heal what is corrupt, nor
+	// keep a lead from an only replica whose directory did not come back.
+	first bool
 }
 
 // UnregisterBroker forgets a broker that is fenced.
@@ -166,6 +170,9 @@ type AssignDir struct {
 	BrokerEpoch int64
 	Dir         step.TopicID
 	Partitions  []step.PartitionID
+
+	// first is version 1, as it was read: it heals nothing.
+	first bool
 }
 
 // NoteVoters records the raft group's voters, for clients to be told.
@@ -205,8 +212,8 @@ func (SetFeatureLevel) kind() kind     { return 17 }
 func (NoteRecovery) kind() kind        { return 18 }
 func (Malformed) kind() kind           { return 0 }
 
-// kindInfo is one row of the table of commands. A command that changes its bytes
-// gets one more level, and keeps decoding the older versions.
+// kindInfo is one row of the table of commands. A command that changes its bytes,
+// or what it does, gets one more level, and keeps to the older versions.
 type kindInfo struct {
 	name   string
 	decode func(version uint8, d *decoder) Command
@@ -242,14 +249,14 @@ var kinds = [19]kindInfo{
 	4:  {"AlterConfig", decodeAlterConfig, []int16{1}},
 	5:  {"AllocateProducerIDs", decodeAllocateProducerIDs, []int16{1}},
 	6:  {"Bootstrap", decodeBootstrap, []int16{1}},
-	7:  {"RegisterBroker", decodeRegisterBroker, []int16{1}},
+	7:  {"RegisterBroker", decodeRegisterBroker, []int16{1, 2}},
 	8:  {"SetBrokerState", decodeSetBrokerState, []int16{1}},
 	9:  {"UnregisterBroker", decodeUnregisterBroker, []int16{1}},
 	10: {"AlterPartition", decodeAlterPartition, []int16{1}},
 	11: {"ElectLeader", decodeElectLeader, []int16{1}},
 	12: {"Reassign", decodeReassign, []int16{1}},
 	13: {"ReportFault", decodeReportFault, []int16{1}},
-	14: {"AssignDir", decodeAssignDir, []int16{1}},
+	14: {"AssignDir", decodeAssignDir, []int16{1, 2}},
 	15: {"NoteVoters", decodeNoteVoters, []int16{1}},
 	16: {"PurgeTopic", decodePurgeTopic, []int16{1}},
 	17: {"SetFeatureLevel", decodeSetFeatureLevel, []int16{1}},

@@ -8,7 +8,8 @@ import "fmt"
 // then a node can go back to the program before.
 //
 //	1  the beginning
-//	2  NoteRecovery, and its item in snapshots
+//	2  NoteRecovery, and its item in snapshots; RegisterBroker and AssignDir know
+//	   where an only replica lies
 //
 // MaxLevel is the newest level that this program knows. A build with the tag
 // level1 is the program of before level 2, for tests of upgrades.

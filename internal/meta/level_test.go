@@ -5,6 +5,8 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+
+	"github.com/brokerd/brokerd/internal/step"
 )
 
 // TestLevels: the levels of each command's versions rise and are known.
@@ -71,5 +73,53 @@ func TestRecoveries(t *testing.T) {
 	b = append(b, 0xff)
 	if _, err := ReadSnapshot(bytes.NewReader(b)); !errors.Is(err, ErrTooNew) {
 		t.Fatal(err)
+	}
+}
+
+// atLevel is an entry as a cluster of a level writes it.
+func atLevel(level int16, cmds ...Command) []byte {
+	b := EntryHeader()
+	for _, c := range cmds {
+		b = AppendCommand(b, c, level)
+	}
+	return b
+}
+
+// TestFirstVersions: an entry of before level 2 does what it did when it was written,
+// and a cluster that has not been raised goes on so, whatever program its nodes run.
+func TestFirstVersions(t *testing.T) {
+	for _, level := range []int16{MinLevel, MaxLevel} {
+		c := newCluster(t, 1)
+		id := c.create("t", []int32{1}, []int32{1})
+		at := func(i int32) []step.PartitionID { return []step.PartitionID{{Topic: id, Index: i}} }
+		do := func(cmd Command) {
+			t.Helper()
+			c.at++
+			next, _, results := Apply(c.im, c.at, DecodeEntry(atLevel(level, cmd)))
+			if results[0].Err != nil {
+				t.Fatal(results[0].Err)
+			}
+			c.im = next
+		}
+		newer := level == MaxLevel
+		check := func(what string, i int32, leads bool) {
+			t.Helper()
+			if p := c.part(id, i); (p.Leader == 1) != leads {
+				t.Errorf("level %d, %s: %+v", level, what, p)
+			}
+		}
+		dir := c.registration(1).Dirs[0]
+		do(AssignDir{Broker: 1, BrokerEpoch: c.epoch(1), Dir: dir, Partitions: at(0)})
+		c.must(ReportFault{Broker: 1, BrokerEpoch: c.epoch(1), Partitions: at(1), Corrupt: true})
+		r := c.registration(1)
+		r.Dirs = []step.TopicID{tid(7, 7)}
+		do(r)
+		c.state(1, Active)
+		check("its directory is away", 0, !newer)
+		check("corrupt before the restart", 1, newer)
+		c.must(ReportFault{Broker: 1, BrokerEpoch: c.epoch(1), Partitions: at(0)})
+		check("its directory failed", 0, false)
+		do(AssignDir{Broker: 1, BrokerEpoch: c.epoch(1), Dir: tid(7, 7), Partitions: at(0)})
+		check("found in another directory", 0, newer)
 	}
 }

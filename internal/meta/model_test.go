@@ -153,7 +153,7 @@ func (h *history) command() Command {
 	}
 	id := []step.PartitionID{{Topic: topic, Index: part}}
 	if r.IntN(2) == 0 {
-		return AssignDir{broker, epoch, tid(byte(broker), 0, 2), id}
+		return AssignDir{Broker: broker, BrokerEpoch: epoch, Dir: tid(byte(broker), 0, 2), Partitions: id}
 	}
 	return ReportFault{broker, epoch, r.IntN(2) == 0, id}
 }
