@@ -22,7 +22,8 @@ func (a *groupsAPI) join(c *wire.Call) wire.Outcome {
 		return malformed()
 	}
 	from := group.Client{ID: strings.Clone(c.ClientID), Host: "/" + host(c.Client.Remote)}
-	return a.member(c, req.Group, group.JoinGroup{Client: from, Req: req}, func(code int16) kmsg.Response {
+	event := group.JoinGroup{Client: from, Req: req, May: a.mayDescribe(c)}
+	return a.member(c, req.Group, event, func(code int16) kmsg.Response {
 		r := kmsg.NewPtrJoinGroupResponse()
 		r.ErrorCode, r.MemberID, r.Generation = code, req.MemberID, -1
 		if req.Version < 7 {

@@ -35,10 +35,7 @@ func (a *groupsAPI) beat(c *wire.Call) wire.Outcome {
 		}
 	}
 	event := group.ConsumerGroupHeartbeat{
-		Client: group.Client{ID: strings.Clone(c.ClientID), Host: "/" + host(c.Client.Remote)}, Req: req,
-	}
-	if a.d.Auth.Enabled() {
-		event.May = func(topic string) bool { return v.mayTopic(auth.Describe, topic) }
+		Client: group.Client{ID: strings.Clone(c.ClientID), Host: "/" + host(c.Client.Remote)}, Req: req, May: a.mayDescribe(c),
 	}
 	return a.send(&v, c, req.Group, event, func(h heard) kmsg.Response {
 		if h.err != nil {
@@ -46,6 +43,15 @@ func (a *groupsAPI) beat(c *wire.Call) wire.Outcome {
 		}
 		return h.body.(*kmsg.ConsumerGroupHeartbeatResponse)
 	})
+}
+
+// mayDescribe tells which topics a client may know of; nil: all of them.
+func (a *groupsAPI) mayDescribe(c *wire.Call) func(topic string) bool {
+	if !a.d.Auth.Enabled() {
+		return nil
+	}
+	v := look(a.d, c)
+	return func(topic string) bool { return v.mayTopic(auth.Describe, topic) }
 }
 
 // describeConsumers, v0–1: v1 what kind of member each is.

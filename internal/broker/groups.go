@@ -28,6 +28,7 @@ func (b *Broker) newGroups() *coord.Runtime {
 				Consumer: group.ConsumerConfig{
 					Session: g.ConsumerSession, Heartbeat: g.ConsumerHeartbeat,
 					MaxSize: g.ConsumerMaxSize, Assignors: assignors,
+					Migration: group.Migration{Upgrade: g.ConsumerUpgrade, Downgrade: g.ConsumerDowngrade},
 				},
 			})
 		},

@@ -2,6 +2,7 @@ package conf
 
 import (
 	"math"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,8 @@ type Groups struct {
 	ConsumerHeartbeat      time.Duration // group.consumer.heartbeat.interval.ms
 	ConsumerMaxSize        int           // group.consumer.max.size
 	ConsumerAssignors      []string      // group.consumer.assignors
+	ConsumerUpgrade        bool          // group.consumer.migration.policy allows classic groups to become consumer groups
+	ConsumerDowngrade      bool          // and the other way round
 	CommitTimeout          time.Duration // offsets.commit.timeout.ms
 
 	Partitions        int32 // offsets.topic.num.partitions
@@ -41,6 +44,9 @@ func (l *loader) groups() {
 	g.ConsumerSession, g.ConsumerHeartbeat = b.ms("group.consumer.session.timeout.ms"), b.ms("group.consumer.heartbeat.interval.ms")
 	g.ConsumerMaxSize = int(b.val("group.consumer.max.size").num)
 	g.ConsumerAssignors = b.val("group.consumer.assignors").list
+	policy := strings.ToLower(b.val("group.consumer.migration.policy").str)
+	g.ConsumerUpgrade = policy == "upgrade" || policy == "bidirectional"
+	g.ConsumerDowngrade = policy == "downgrade" || policy == "bidirectional"
 	g.CommitTimeout = b.ms("offsets.commit.timeout.ms")
 	g.Partitions = int32(b.val("offsets.topic.num.partitions").num)
 	if b.isSet("offsets.topic.replication.factor") {

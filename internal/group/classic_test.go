@@ -32,7 +32,7 @@ func TestMemberIDRequired(t *testing.T) {
 	r := kmsg.NewPtrJoinGroupRequest()
 	r.Version, r.Group, r.SessionTimeoutMillis, r.ProtocolType = 5, "g", 20_000, "consumer"
 	r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: a.metadata()}}
-	b.send(JoinGroup{Client{"d", ""}, r})
+	b.send(JoinGroup{Client: Client{"d", ""}, Req: r})
 	again := a.join()
 	want(t, "answer of the same generation", a.joined(again).Generation, 1)
 	a.protocol = []string{"sticky", "range"}
@@ -58,7 +58,7 @@ func TestAnswersAreTheirOwn(t *testing.T) {
 	r := kmsg.NewPtrJoinGroupRequest()
 	r.Version, r.Group, r.SessionTimeoutMillis, r.ProtocolType = 3, "g", 20_000, "connect"
 	r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "other"}}
-	b.send(JoinGroup{Client{"d", ""}, r})
+	b.send(JoinGroup{Client: Client{"d", ""}, Req: r})
 	want(t, "kind of the group", b.describe().ProtocolType, "connect")
 	want(t, "kind joined", *joined.ProtocolType, "consumer")
 	want(t, "kind synced", *synced.ProtocolType, "consumer")
@@ -71,7 +71,7 @@ func TestRequestBytesAreCopied(t *testing.T) {
 	r.Version, r.Group, r.ProtocolType = 3, "g", "connect"
 	r.SessionTimeoutMillis, r.RebalanceTimeoutMillis = 20_000, 60_000
 	r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "p", Metadata: []byte("mine")}}
-	joining := b.send(JoinGroup{Client{"c", ""}, r})
+	joining := b.send(JoinGroup{Client: Client{"c", ""}, Req: r})
 	clear(r.Protocols[0].Metadata)
 	b.advance(3 * time.Second)
 	joined := b.answers[joining].(*kmsg.JoinGroupResponse)

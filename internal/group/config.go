@@ -20,6 +20,7 @@ type ConsumerConfig struct {
 	Heartbeat time.Duration // group.consumer.heartbeat.interval.ms
 	MaxSize   int           // group.consumer.max.size
 	Assignors []string      // group.consumer.assignors; the first one is used unless members want another
+	Migration Migration     // group.consumer.migration.policy
 }
 
 // DefaultConfig has Kafka's defaults.
@@ -34,7 +35,7 @@ func DefaultConfig() Config {
 		MaxMetadataBytes: 4096,
 		Consumer: ConsumerConfig{
 			Session: 45 * time.Second, Heartbeat: 5 * time.Second, MaxSize: 1<<31 - 1,
-			Assignors: []string{"uniform", "range"},
+			Assignors: []string{"uniform", "range"}, Migration: Migration{Upgrade: true, Downgrade: true},
 		},
 	}
 }

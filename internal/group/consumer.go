@@ -42,7 +42,7 @@ type consumerMember struct {
 	expires step.Instant // soft
 	armed   step.Instant // soft: when the timer fires; 0: it is not set
 
-	revokeAt    step.Instant // soft: when it must have given up partitions; 0: it owes none
+	revokeAt    step.Instant // soft: when it must have given up partitions, or joined or synced; 0: it owes nothing
 	revokeEpoch int32        // soft: of the member, when that began
 }
 

@@ -34,7 +34,9 @@ func (t *turn) showConsumer(c *consumer, r *kmsg.ConsumerGroupDescribeResponseGr
 		d.ClientID, d.ClientHost = m.about.client.ID, m.about.client.Host
 		d.SubscribedTopics, d.SubscribedTopicRegex = append([]string{}, m.about.topics...), m.about.regex
 		d.Assignment, d.TargetAssignment = t.shown(m.current.assigned), t.shown(m.target)
-		d.MemberType = 1
+		if d.MemberType = 1; m.about.classic != nil {
+			d.MemberType = 0
+		}
 		r.Members = append(r.Members, d)
 	}
 }

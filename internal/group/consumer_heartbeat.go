@@ -94,7 +94,9 @@ func (t *turn) stay(e ConsumerGroupHeartbeat, resp *kmsg.ConsumerGroupHeartbeatR
 	r := e.Req
 	g := t.groups[r.Group]
 	if g != nil && g.consumer == nil && len(g.classic.members) > 0 {
-		return refuse(codeGroupNotFound, "Group %s is not a consumer group.", r.Group)
+		if no := t.joinClassic(g, e); no != nil {
+			return no
+		}
 	}
 	var c *consumer
 	if g != nil {
@@ -120,14 +122,10 @@ func (t *turn) stay(e ConsumerGroupHeartbeat, resp *kmsg.ConsumerGroupHeartbeatR
 		c = g.consumer
 	}
 	changed := m == nil || !slices.Equal(about.topics, m.about.topics) || text(about.regex) != text(m.about.regex)
-	m = t.enroll(g, m, r, about)
+	m = t.enroll(g, m, r.MemberID, about)
 	t.refresh(g, changed, e.May)
 	t.retarget(g)
-	before := m.current
-	next := c.reconcile(m, owned)
-	if !next.equal(before) {
-		t.write(g, fact{key: keyMemberCurrent, name: m.id, current: next})
-	}
+	before, next := t.move(g, m, owned)
 	t.revoking(g, m)
 	t.touchConsumer(g, m)
 
@@ -138,6 +136,40 @@ func (t *turn) stay(e ConsumerGroupHeartbeat, resp *kmsg.ConsumerGroupHeartbeatR
 		resp.Assignment = told(next.assigned)
 	}
 	return nil
+}
+
+// joinClassic makes a consumer group of a classic one with members, for one who
+// joins; whatever would refuse it afterwards refuses it before.
+func (t *turn) joinClassic(g *group, e ConsumerGroupHeartbeat) *refusal {
+	r, c := e.Req, &g.classic
+	if r.MemberEpoch != epochJoin {
+		return refuse(codeGroupNotFound, "Group %s is not a consumer group.", r.Group)
+	}
+	if _, no := t.introduced(nil, e); no != nil {
+		return no
+	}
+	follows := r.InstanceID != nil && c.static[*r.InstanceID] != nil
+	if n := t.cfg.Consumer.MaxSize; !follows && len(c.members) >= n {
+		return groupFull(n)
+	}
+	if !follows && c.byID[r.MemberID] != nil {
+		return refuse(codeFencedEpoch, "Member %s of group %s uses the classic protocol.", r.MemberID, r.Group)
+	}
+	return t.upgrade(g)
+}
+
+func groupFull(n int) *refusal {
+	return refuse(codeGroupFull, "The consumer group has reached its maximum capacity of %d members.", n)
+}
+
+// move takes a member a step on the way to its target.
+func (t *turn) move(g *group, m *consumerMember, owned parts) (before, next current) {
+	before = m.current
+	next = g.consumer.reconcile(m, owned)
+	if !next.equal(before) {
+		t.write(g, fact{key: keyMemberCurrent, name: m.id, current: next})
+	}
+	return before, next
 }
 
 // told is an assignment as members hear it.
@@ -175,7 +207,7 @@ func (c *consumer) lookup(r *kmsg.ConsumerGroupHeartbeatRequest, owned parts, ma
 		case r.MemberEpoch != epochJoin:
 			return nil, unknownMember(r)
 		case m == nil && len(c.members) >= maxSize:
-			return nil, refuse(codeGroupFull, "The consumer group has reached its maximum capacity of %d members.", maxSize)
+			return nil, groupFull(maxSize)
 		case m == nil:
 			return nil, nil
 		}
@@ -185,7 +217,7 @@ func (c *consumer) lookup(r *kmsg.ConsumerGroupHeartbeatRequest, owned parts, ma
 		switch {
 		case old == nil: // a dynamic member has no instance
 			return nil, unknownMember(r)
-		case r.MemberEpoch == epochJoin && old.current.epoch == epochLeaveStatic:
+		case r.MemberEpoch == epochJoin && (old.current.epoch == epochLeaveStatic || old.about.classic != nil):
 			return old, nil
 		case r.MemberEpoch == epochJoin && old.id != r.MemberID:
 			return nil, refuse(codeUnreleasedInstance, "Static member %s with instance id %s cannot join the group because the instance id is owned by member %s.",
@@ -225,7 +257,7 @@ func (t *turn) introduced(m *consumerMember, e ConsumerGroupHeartbeat) (about, *
 	if m != nil {
 		a = m.about
 	}
-	a.client = e.Client
+	a.client, a.classic = e.Client, nil
 	if r.InstanceID != nil {
 		a.instance = r.InstanceID
 	}
@@ -239,7 +271,7 @@ func (t *turn) introduced(m *consumerMember, e ConsumerGroupHeartbeat) (about, *
 		a.assignor = r.ServerAssignor
 	}
 	if r.SubscribedTopicNames != nil {
-		a.topics = slices.Compact(slices.Sorted(slices.Values(r.SubscribedTopicNames)))
+		a.topics = topicSet(r.SubscribedTopicNames)
 	}
 	if r.SubscribedTopicRegex != nil {
 		a.regex = r.SubscribedTopicRegex
@@ -262,7 +294,8 @@ func pattern(regex string) (*regexp.Regexp, error) {
 
 func (a *about) equal(o *about) bool {
 	return same(a.instance, o.instance) && same(a.rack, o.rack) && a.client == o.client &&
-		slices.Equal(a.topics, o.topics) && same(a.regex, o.regex) && a.rebalance == o.rebalance && same(a.assignor, o.assignor)
+		slices.Equal(a.topics, o.topics) && same(a.regex, o.regex) && a.rebalance == o.rebalance && same(a.assignor, o.assignor) &&
+		a.classic.equal(o.classic)
 }
 
 func same(a, b *string) bool { return (a == nil) == (b == nil) && text(a) == text(b) }
@@ -277,20 +310,20 @@ func (t *turn) beginConsumer(id string) *group {
 
 // enroll writes who a member is. A static one takes over from whom it follows:
 // what that one had, it has.
-func (t *turn) enroll(g *group, old *consumerMember, r *kmsg.ConsumerGroupHeartbeatRequest, a about) *consumerMember {
+func (t *turn) enroll(g *group, old *consumerMember, id string, a about) *consumerMember {
 	switch {
 	case old == nil:
-		t.write(g, fact{key: keyMember, name: r.MemberID, about: a})
-		return g.consumer.members[r.MemberID]
-	case r.MemberEpoch == epochJoin && old.current.epoch == epochLeaveStatic:
+		t.write(g, fact{key: keyMember, name: id, about: a})
+		return g.consumer.members[id]
+	case old.id != id || old.current.epoch == epochLeaveStatic:
 		target, had := old.target, old.current.assigned
-		if old.id != r.MemberID {
+		if old.id != id {
 			t.forgetMember(g, old)
 		}
-		t.write(g, fact{key: keyMember, name: r.MemberID, about: a},
-			fact{key: keyMemberTarget, name: r.MemberID, target: target},
-			fact{key: keyMemberCurrent, name: r.MemberID, current: current{assigned: had, since: anew(had)}})
-		return g.consumer.members[r.MemberID]
+		t.write(g, fact{key: keyMember, name: id, about: a},
+			fact{key: keyMemberTarget, name: id, target: target},
+			fact{key: keyMemberCurrent, name: id, current: current{assigned: had, since: anew(had)}})
+		return g.consumer.members[id]
 	case !a.equal(&old.about):
 		t.write(g, fact{key: keyMember, name: old.id, about: a})
 	}
@@ -342,10 +375,26 @@ func (t *turn) leaveConsumer(r *kmsg.ConsumerGroupHeartbeatRequest, resp *kmsg.C
 	return nil
 }
 
-// expel ends a membership; the others get its partitions at their next heartbeat.
-func (t *turn) expel(g *group, m *consumerMember) {
-	t.forgetMember(g, m)
-	t.refresh(g, true, nil)
+// expel ends memberships; the others get their partitions at their next heartbeat.
+// When only classic members are left the group becomes a classic one.
+func (t *turn) expel(g *group, gone ...*consumerMember) {
+	c := g.consumer
+	if len(gone) == 0 {
+		return
+	}
+	for _, m := range gone {
+		t.forgetMember(g, m)
+	}
+	if t.mayDowngrade(c, nil) {
+		t.downgrade(g)
+		t.prepare(g)
+		return
+	}
+	t.forgetRegexes(g)
+	t.write(g, fact{key: keyConsumer, epoch: c.epoch + 1, hash: t.hashTopics(c)})
+	if len(c.members) == 0 {
+		t.write(g, fact{key: keyTarget, epoch: c.epoch})
+	}
 }
 
 func (t *turn) forgetMember(g *group, m *consumerMember) {

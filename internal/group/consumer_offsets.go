@@ -26,11 +26,11 @@ func (c *consumer) commits(member string, epoch int32) (int16, func(step.Partiti
 	case epoch == m.current.epoch:
 		return codeNone, nil
 	case epoch > m.current.epoch:
-		return codeStaleEpoch, nil
+		return m.stale(), nil
 	}
 	return codeNone, func(at step.PartitionID) int16 {
 		if since, has := m.current.since[at]; !has || epoch < since {
-			return codeStaleEpoch
+			return m.stale()
 		}
 		return codeNone
 	}
@@ -46,7 +46,15 @@ func (c *consumer) mayFetch(member *string, epoch int32) int16 {
 	case m == nil:
 		return codeUnknownMember
 	case epoch != m.current.epoch:
-		return codeStaleEpoch
+		return m.stale()
 	}
 	return codeNone
+}
+
+// stale is what a member hears that names another epoch than its own.
+func (m *consumerMember) stale() int16 {
+	if m.about.classic != nil {
+		return codeIllegalGeneration
+	}
+	return codeStaleEpoch
 }

@@ -1,10 +1,12 @@
 package group
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/step"
@@ -16,7 +18,8 @@ import (
 //
 //	key 3   group          → epoch; tag 0: hash of the topics that it subscribes to
 //	key 4   group          → what Kafka 4.0 kept in place of that hash: never written
-//	key 5   group, member  → who it is and what it subscribes to
+//	key 5   group, member  → who it is and what it subscribes to; tag 0: of a classic
+//	                         member, its session and protocols
 //	key 6   group          → epoch of the target assignment
 //	key 7   group, member  → target assignment
 //	key 8   group, member  → epochs, state, assigned partitions, those it has to give up;
@@ -55,6 +58,7 @@ type about struct {
 	regex     *string
 	rebalance int32 // milliseconds
 	assignor  *string
+	classic   *embedded // nil: it speaks the new protocol
 }
 
 // current is where a member stands on the way to its target.
@@ -114,7 +118,7 @@ func (f fact) appendValue(b []byte) []byte {
 	case keyTarget:
 		b = kbin.AppendInt32(b, f.epoch)
 	case keyMember:
-		b = f.about.append(b)
+		return f.about.append(b)
 	case keyMemberTarget:
 		b = f.target.append(b, nil)
 	case keyMemberCurrent:
@@ -137,7 +141,17 @@ func (a *about) append(b []byte) []byte {
 	b = appendStrings(b, a.topics)
 	b = kbin.AppendCompactNullableString(b, a.regex)
 	b = kbin.AppendInt32(b, a.rebalance)
-	return kbin.AppendCompactNullableString(b, a.assignor)
+	b = kbin.AppendCompactNullableString(b, a.assignor)
+	if a.classic == nil {
+		return append(b, 0)
+	}
+	e := kbin.AppendInt32([]byte{1}, a.classic.session) // 1: it is there
+	e = kbin.AppendCompactArrayLen(e, len(a.classic.protocols))
+	for _, p := range a.classic.protocols {
+		e = append(kbin.AppendCompactBytes(kbin.AppendCompactString(e, p.Name), p.Metadata), 0)
+	}
+	e = append(e, 0)
+	return append(kbin.AppendUvarint(append(b, 1, 0), uint32(len(e))), e...)
 }
 
 func appendStrings(b []byte, list []string) []byte {
@@ -190,8 +204,15 @@ func parseFact(r record.Record) (f fact, err error) {
 	}
 	f.readValue(&v)
 	v.tags(func(tag uint32, b []byte) {
-		if h := (kbin.Reader{Src: b}); f.key == keyConsumer && tag == 0 {
+		switch h := (reader{kbin.Reader{Src: b}}); {
+		case tag != 0:
+		case f.key == keyConsumer:
 			f.hash = h.Int64()
+		case f.key == keyMember:
+			f.about.classic = h.embedded()
+			if h.Complete() != nil {
+				v.Span(len(v.Src) + 1) // fails
+			}
 		}
 	})
 	if err := v.Complete(); err != nil || len(v.Src) > 0 {
@@ -248,6 +269,23 @@ func (r *reader) strings() (list []string) {
 		list = append(list, r.CompactString())
 	}
 	return list
+}
+
+// embedded reads what is known of a classic member; nil: it is none.
+func (r *reader) embedded() *embedded {
+	if r.Int8() != 1 {
+		return nil
+	}
+	e := &embedded{session: r.Int32()}
+	for range r.length(3) {
+		e.protocols = append(e.protocols, kmsg.JoinGroupRequestProtocol{Name: r.CompactString(), Metadata: bytes.Clone(r.CompactBytes())})
+		r.tags(nil)
+	}
+	r.tags(nil)
+	if len(e.protocols) == 0 {
+		r.Span(len(r.Src) + 1) // fails: it could not be answered
+	}
+	return e
 }
 
 // parts reads a set; with since the epoch of each partition too, which is what

@@ -24,21 +24,10 @@ func (t *turn) refresh(g *group, changed bool, may func(topic string) bool) {
 }
 
 // resolve finds the topics of regular expressions: of new ones, and of all when
-// there are other topics than before. Those that nobody uses any more go.
+// there are other topics than before.
 func (t *turn) resolve(g *group, all bool, may func(topic string) bool) {
 	c := g.consumer
-	used := map[string]bool{}
-	for _, id := range c.ids() {
-		if regex := c.members[id].about.regex; regex != nil {
-			used[*regex] = true
-		}
-	}
-	for _, regex := range sorted(c.regexes) {
-		if !used[regex] {
-			t.write(g, fact{key: keyRegex, name: regex, gone: true})
-		}
-	}
-	for _, regex := range sorted(used) {
+	for _, regex := range sorted(t.forgetRegexes(g)) {
 		old, ok := c.regexes[regex]
 		if ok && !all {
 			continue
@@ -58,6 +47,23 @@ func (t *turn) resolve(g *group, all bool, may func(topic string) bool) {
 			t.write(g, fact{key: keyRegex, name: regex, regex: now})
 		}
 	}
+}
+
+// forgetRegexes drops regular expressions that nobody uses any more, and gives
+// those that are used.
+func (t *turn) forgetRegexes(g *group) map[string]bool {
+	c, used := g.consumer, map[string]bool{}
+	for _, id := range c.ids() {
+		if regex := c.members[id].about.regex; regex != nil {
+			used[*regex] = true
+		}
+	}
+	for _, regex := range sorted(c.regexes) {
+		if !used[regex] {
+			t.write(g, fact{key: keyRegex, name: regex, gone: true})
+		}
+	}
+	return used
 }
 
 // hashTopics sums up all that an assignment depends on besides members: 0 is for

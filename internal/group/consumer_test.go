@@ -307,7 +307,7 @@ func TestConsumerRegex(t *testing.T) {
 
 // An empty group of one kind becomes the other; its offsets stay.
 func TestConsumerGroupChangesKindWhenEmpty(t *testing.T) {
-	b := newBed(t)
+	b := newBed(t, func(c *Config) { c.Consumer.Migration = Migration{} })
 	tool, old := b.client("t"), b.client("t")
 	tool.commit("t", 1, 11)
 	b.form(old)

@@ -5,8 +5,12 @@ import "time"
 // touchConsumer begins a member's session anew. Its timer runs on: fired too
 // early, it is set again.
 func (t *turn) touchConsumer(g *group, m *consumerMember) {
-	m.expires = t.now.Add(t.cfg.Consumer.Session)
-	if m.armed == 0 {
+	session := t.cfg.Consumer.Session
+	if m.about.classic != nil {
+		session = ms(m.about.classic.session)
+	}
+	m.expires = t.now.Add(session)
+	if m.armed == 0 || m.expires < m.armed {
 		m.timer = timerKey(keyConsumerSession, g.id, m.id)
 		m.armed = m.expires
 		t.timer(m.timer, m.armed)
@@ -14,10 +18,10 @@ func (t *turn) touchConsumer(g *group, m *consumerMember) {
 }
 
 // revoking gives a member that owes partitions its rebalance timeout, and only
-// such a one (G2).
+// such a one (G2). Classic members have it for all that they owe: see owe.
 func (t *turn) revoking(g *group, m *consumerMember) {
 	key := timerKey(keyRevoke, g.id, m.id)
-	switch owes := m.current.state == unrevoked; {
+	switch owes := m.current.state == unrevoked && m.about.classic == nil; {
 	case owes && (m.revokeAt == 0 || m.revokeEpoch != m.current.epoch):
 		m.revokeEpoch = m.current.epoch
 		m.revokeAt = t.now.Add(time.Duration(max(m.about.rebalance, 0)) * time.Millisecond)

@@ -13,7 +13,11 @@
 // A classic group's members assign partitions among themselves; a consumer
 // group's (KIP-848) are assigned here: consumer*.go, with assign.go for what
 // shall be whose. There a step writes records and applies them at once, by what
-// Replay uses: nothing soft decides who owns what.
+// Replay uses: nothing soft decides who owns what. A group with members changes
+// from one kind to the other (migrate.go): a member that speaks the new protocol
+// makes a consumer group of a classic one, in which the others go on to join, sync
+// and beat (consumer_classic.go); when the last of its kind has gone it is classic
+// again.
 //
 // Invariants
 //
@@ -25,7 +29,8 @@
 //	    not said that it gave it up.
 //	G2  the rebalance timeout runs only for a consumer that owes partitions.
 //	G3  when nothing fails any more, all who join share a stable group.
-//	G4  no member is given an assignment of an older generation than its last one.
+//	G4  no member is given an assignment of an older generation than its last one; a
+//	    group that changes its kind goes on from its generation, or epoch.
 //	O1  of a plain and a transactional commit the one whose record is later counts.
 //	O2  what members subscribe to, rebalancing groups use and open transactions
 //	    staged does not expire.
@@ -42,7 +47,7 @@
 //
 // Tests: classic_test.go and offsets_test.go hold the rules one by one, run by a
 // bed that appends, replays and checks C0 like the shell; sim_test.go lets members,
-// lost answers and dying coordinators loose by seed (-group.seeds), and so does
-// consumer_test.go; assign_test.go compares with what an assignment must be;
+// lost answers and dying coordinators loose by seed (-group.seeds), and so do
+// consumer_test.go and, with members of both kinds, migrate_test.go; assign_test.go compares with what an assignment must be;
 // FuzzRecord reads any record.
 package group

@@ -16,9 +16,11 @@ type Client struct {
 }
 
 // JoinGroup is answered with *kmsg.JoinGroupResponse when the rebalance is over.
+// May is that of ConsumerGroupHeartbeat.
 type JoinGroup struct {
 	Client Client
 	Req    *kmsg.JoinGroupRequest
+	May    func(topic string) bool
 }
 
 // SyncGroup is answered with *kmsg.SyncGroupResponse when the leader's

@@ -268,7 +268,7 @@ func (c *client) join() step.Token {
 	for _, p := range c.protocol {
 		r.Protocols = append(r.Protocols, kmsg.JoinGroupRequestProtocol{Name: p, Metadata: c.metadata()})
 	}
-	token := c.send(JoinGroup{Client{"c", "/127.0.0.1"}, r})
+	token := c.send(JoinGroup{Client: Client{"c", "/127.0.0.1"}, Req: r})
 	if resp, ok := c.answers[token].(*kmsg.JoinGroupResponse); ok && resp.ErrorCode == codeMemberIDRequired {
 		c.id = resp.MemberID
 		return c.join()
@@ -338,6 +338,7 @@ func (b *bed) fetch(topic string, p int32, stable bool) (int64, int16) {
 	rt := kmsg.NewOffsetFetchRequestGroupTopic()
 	rt.Topic, rt.Partitions = topic, []int32{p}
 	e := OffsetFetch{Version: 9, RequireStable: stable}
+	e.Group = kmsg.NewOffsetFetchRequestGroup()
 	e.Group.Group, e.Group.Topics = "g", append(e.Group.Topics, rt)
 	rp := b.answers[b.send(e)].(*kmsg.OffsetFetchResponseGroup).Topics[0].Partitions[0]
 	return rp.Offset, rp.ErrorCode

@@ -27,7 +27,7 @@ func (t *turn) join(e JoinGroup) {
 	}
 	if g != nil && g.consumer != nil {
 		if len(g.consumer.members) > 0 {
-			t.refuseJoin(r, r.MemberID, codeInconsistentProtocol)
+			t.joinConsumer(g, e)
 			return
 		}
 		if r.MemberID != "" {

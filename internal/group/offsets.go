@@ -136,7 +136,7 @@ func (t *turn) checkCommit(r *kmsg.OffsetCommitRequest) (int16, func(step.Partit
 		return codeIllegalGeneration, nil
 	}
 	if n := g.consumer; n != nil {
-		if r.Version < 9 && n.member(r.MemberID) != nil {
+		if m := n.member(r.MemberID); r.Version < 9 && m != nil && m.about.classic == nil {
 			return codeUnsupportedVersion, nil // it knows no member epochs
 		}
 		return n.commits(r.MemberID, r.Generation)

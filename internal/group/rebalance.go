@@ -23,7 +23,6 @@ func (t *turn) prepare(g *group) {
 	c := &g.classic
 	if c.state == completing {
 		for _, m := range c.members {
-			m.assigned = nil
 			t.answerSync(g, m, codeRebalance)
 		}
 	}

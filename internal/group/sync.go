@@ -10,8 +10,12 @@ import (
 // for it.
 func (t *turn) sync(r *kmsg.SyncGroupRequest) {
 	g, m, code := t.checkSync(r)
-	if code != codeNone {
+	switch {
+	case code != codeNone:
 		t.refuseSync(r, code)
+		return
+	case g.consumer != nil:
+		t.syncConsumer(g, r)
 		return
 	}
 	c := &g.classic
@@ -41,6 +45,8 @@ func (t *turn) checkSync(r *kmsg.SyncGroupRequest) (*group, *member, int16) {
 		return nil, nil, codeInconsistentProtocol
 	case g == nil:
 		return nil, nil, codeUnknownMember
+	case g.consumer != nil:
+		return g, nil, codeNone
 	}
 	c := &g.classic
 	m, code := c.find(r.MemberID, r.InstanceID)
@@ -74,7 +80,7 @@ func (t *turn) sent(g *group, m *member) {
 	if !m.unsent {
 		return
 	}
-	m.unsent = false
+	m.unsent, m.before = false, nil
 	if c.unsent--; c.unsent == 0 {
 		t.syncDone(g)
 	}
@@ -85,6 +91,9 @@ func (t *turn) sent(g *group, m *member) {
 func (t *turn) assign(g *group, r *kmsg.SyncGroupRequest) {
 	c := &g.classic
 	for _, m := range c.members {
+		if m.unsent {
+			m.before = m.assigned
+		}
 		m.assigned = []byte{}
 	}
 	for _, a := range r.GroupAssignment {
@@ -153,6 +162,8 @@ func (t *turn) beat(r *kmsg.HeartbeatRequest) int16 {
 		return codeInvalidGroupID
 	case g == nil:
 		return codeUnknownMember
+	case g.consumer != nil:
+		return t.beatConsumer(g, r)
 	}
 	c := &g.classic
 	m, code := c.find(r.MemberID, r.InstanceID)
@@ -179,6 +190,10 @@ func (t *turn) leave(r *kmsg.LeaveGroupRequest) {
 		return
 	}
 	g := t.groups[r.Group]
+	if g != nil && g.consumer != nil {
+		t.leaveConsumers(g, r, resp)
+		return
+	}
 	before := 0
 	if g != nil {
 		before = len(g.classic.members)
