@@ -75,6 +75,7 @@ var codes = []struct {
 	{controller.ErrNoVoter, kerr.VoterNotFound},
 	{controller.ErrLastVoter, kerr.InvalidRequest},
 	{controller.ErrNoMember, kerr.InvalidRequest},
+	{controller.ErrNotEveryNode, kerr.InvalidUpdateVersion},
 
 	{replica.ErrNotLeader, kerr.NotLeaderForPartition},
 	{replica.ErrUnknownPartition, kerr.UnknownTopicOrPartition},

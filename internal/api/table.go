@@ -99,6 +99,7 @@ func Table(d Deps) []Endpoint {
 		{Key: 55, Min: 0, Max: 2, Where: Controller, Serve: cluster.quorum},
 		{Key: 56, Min: 3, Max: 3, Hidden: true, Where: Peer, Serve: alterAPI{d}.serve},
 		{Key: envelopeKey, Min: 0, Max: 0, Hidden: true, ReadsOn: true, Where: Peer}, // opened by the dispatcher
+		{Key: 57, Min: 0, Max: 2, Where: Controller, Serve: featuresAPI{d}.update},
 		{Key: 60, Min: 0, Max: 2, Serve: cluster.describe},
 		{Key: 61, Min: 0, Max: 0, Serve: producersAPI{d}.serve},
 		{Key: 62, Min: 0, Max: 4, Hidden: true, Where: Peer, Serve: life.register},

@@ -3,6 +3,8 @@ package api
 import (
 	"strings"
 
+	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -15,7 +17,7 @@ const ownSoftware = "brokerd"
 // metadataFeature names our own feature level in ApiVersions. None of Kafka's
 // features is claimed before what it stands for is served: a client that sees
 // transaction.version 2 sends transactions that need it.
-const metadataFeature = "brokerd.metadata"
+const metadataFeature = controller.LevelFeature
 
 // versions answers ApiVersions (18): what this broker serves.
 type versions struct {
@@ -90,17 +92,20 @@ func (v *versions) check(req *kmsg.ApiVersionsRequest) int16 {
 	return 0
 }
 
+// features tells what this program knows, and what the cluster has agreed upon,
+// if anything: nothing is before the first entry.
 func (v *versions) features(resp *kmsg.ApiVersionsResponse) {
-	f := v.d.Catalog.Image().Features()
-	if f.Metadata < 1 {
-		return // nothing is finalized before the first entry
-	}
 	resp.SupportedFeatures = []kmsg.ApiVersionsResponseSupportedFeature{
-		{Name: metadataFeature, MinVersion: 1, MaxVersion: max(f.Metadata, 1)},
+		{Name: metadataFeature, MinVersion: meta.MinLevel, MaxVersion: meta.MaxLevel},
 	}
+	im := v.d.Catalog.Image()
+	if im.ClusterID() == "" {
+		return
+	}
+	f := im.Features()
 	resp.FinalizedFeaturesEpoch = f.Epoch
 	resp.FinalizedFeatures = []kmsg.ApiVersionsResponseFinalizedFeature{
-		{Name: metadataFeature, MinVersionLevel: 1, MaxVersionLevel: f.Metadata},
+		{Name: metadataFeature, MinVersionLevel: f.Metadata, MaxVersionLevel: f.Metadata},
 	}
 }
 

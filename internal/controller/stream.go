@@ -12,14 +12,15 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/brokerd/brokerd/internal/wire"
 )
 
 var errStreamClosed = errors.New("raft streams are closed")
 
-// maxStreamAnswer bounds the answer to an OpenRaftStream.
-const maxStreamAnswer = 64 << 10
+// maxAnswer bounds the answer to the first request of a connection.
+const maxAnswer = 64 << 10
 
 // streamLayer gives raft its connections. A raft stream is a connection that
 // OpenRaftStream opened: whoever dials says which server it wants, whoever is
@@ -139,29 +140,42 @@ func (l *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (n
 // ask sends OpenRaftStream and reads its answer.
 func (l *streamLayer) ask(conn net.Conn, want string) error {
 	req := &wire.OpenRaftStreamRequest{ClusterID: l.clusterID, Wanted: want, Own: l.self.ID()}
-	if _, err := conn.Write(wire.AppendRequest(nil, req, 1, "brokerd-raft")); err != nil {
+	body, err := exchange(conn, req)
+	if err != nil {
 		return err
 	}
-	var size [4]byte
-	if _, err := io.ReadFull(conn, size[:]); err != nil {
-		return fmt.Errorf("no answer: %w", err)
-	}
-	n := binary.BigEndian.Uint32(size[:])
-	if n < 5 || n > maxStreamAnswer {
-		return fmt.Errorf("answer of %d bytes", n)
-	}
-	body := make([]byte, n)
-	if _, err := io.ReadFull(conn, body); err != nil {
-		return fmt.Errorf("answer is cut off: %w", err)
-	}
 	var resp wire.OpenRaftStreamResponse
-	if err := wire.ReadResponse(body, 1, &resp); err != nil {
+	if err := wire.ReadResponse(body, exchangeID, &resp); err != nil {
 		return err
 	}
 	if resp.ErrorCode != 0 {
 		return fmt.Errorf("refused with code %d: %s", resp.ErrorCode, resp.Message)
 	}
 	return nil
+}
+
+// exchangeID is the correlation id of the one request of a connection.
+const exchangeID = 1
+
+// exchange sends the first request of a connection and returns the frame of its
+// answer.
+func exchange(conn net.Conn, req kmsg.Request) ([]byte, error) {
+	if _, err := conn.Write(wire.AppendRequest(nil, req, exchangeID, "brokerd-raft")); err != nil {
+		return nil, err
+	}
+	var size [4]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return nil, fmt.Errorf("no answer: %w", err)
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n < 5 || n > maxAnswer {
+		return nil, fmt.Errorf("answer of %d bytes", n)
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(conn, body); err != nil {
+		return nil, fmt.Errorf("answer is cut off: %w", err)
+	}
+	return body, nil
 }
 
 // CheckStream says why a stream must be refused: it is meant for another server,
