@@ -15,7 +15,7 @@ import (
 func (l produceLoad) around(t testing.TB, s *system, topic string) values {
 	t.Helper()
 	l = l.withDefaults()
-	touch(t, min(l.bytes, 128<<20))
+	touch(t, min(l.bytes, sectionBytes))
 	frames := make([][]byte, l.partitions)
 	for i := range frames {
 		frames[i] = raw.Produce(topic, int32(i), l.acks, l.batch)

@@ -27,7 +27,7 @@ type produceLoad struct {
 }
 
 // sectionBytes is what a section sends at most, so that disk and memory hold it.
-const sectionBytes = 512 << 20
+const sectionBytes = 256 << 20
 
 func (l produceLoad) withDefaults() produceLoad {
 	l.conns, l.partitions, l.depth = max(l.conns, 1), max(l.partitions, 1), max(l.depth, 1)
@@ -45,7 +45,7 @@ func (l produceLoad) withDefaults() produceLoad {
 func (l produceLoad) drive(t testing.TB, s *system, topic string) values {
 	t.Helper()
 	l = l.withDefaults()
-	touch(t, min(l.bytes, 128<<20))
+	touch(t, l.bytes)
 	conns := make([]*raw.Conn, l.conns)
 	for i := range conns {
 		conns[i] = dial(t, s.addr)

@@ -17,7 +17,7 @@ var (
 	rounds   = flag.Int("rounds", 5, "rounds of a comparison, the first of which does not count")
 	section  = flag.Duration("section", 700*time.Millisecond, "how long one system is loaded at a time")
 	warm     = flag.Duration("warm", 60*time.Second, "how long the JVM is loaded before it is measured")
-	onlyCell = flag.String("cell", "", "only cells whose name contains this")
+	onlyCell = flag.String("cell", "", "only cells whose durability and name contain this: \"isr 256 connections\"")
 	keep     = flag.Bool("record", false, "add the table to docs/benchmarks.md")
 	alone    = flag.Bool("alone", false, "measure brokerd and the floor only: to profile it")
 	against  = flag.String("against", "", "another brokerd binary to compare with, instead of Kafka: what a change is worth")
@@ -65,7 +65,7 @@ func TestMain(m *testing.M) {
 
 // compare runs the rounds of a cell and keeps its rows.
 func (b *bench) compare(c cell) {
-	if *onlyCell != "" && !strings.Contains(c.name, *onlyCell) {
+	if *onlyCell != "" && !strings.Contains(c.durability+" "+c.name, *onlyCell) {
 		return
 	}
 	b.t.Helper()
