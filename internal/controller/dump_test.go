@@ -42,7 +42,7 @@ func TestDump(t *testing.T) {
 		"\nindex: 1 term: 1 kind: Configuration size: ", "\n| suffrage: Voter id: 1@",
 		"\n| command: CreateTopic version: 1 id: " + tid(7).String() + ` name: orders internal: false assignments: [[1],[1]] config: {"a":"1","b":"2"} minIsr: 0` + "\n",
 		"\n| command: AlterConfig version: 1 resource: {\"type\":\"BROKER\",\"name\":\"\"} set: {\"gone\":null,\"log.retention.ms\":\"1000\"} replace: false minIsr: 0\n",
-		`command: AssignDir version: 1 broker: 1 `, `"` + tid(7).String() + `-1"]`,
+		`command: AssignDir version: 2 broker: 1 `, `"` + tid(7).String() + `-1"]`,
 		`| command: unknown(0) version: `,
 		"\ntopic id: " + tid(7).String() + " name: orders internal: false minIsrSetting: 0 deletedAt: 0 partitions: 2\n",
 		"| partition topic: orders partition: 1 replicas: [1] ", " dirs: [\"" + tid(1).String() + `"] leader: 1 `, "\nconfig resource: BROKER name: \"\" set: {\"log.retention.ms\":\"1000\"}\n",
