@@ -79,7 +79,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context){c.proposer.run, c.runDuties, c.runLife, c.runMembers, c.runProbes, c.runNudge, c.runSnapshots} {
+	for _, run := range []func(context.Context){c.proposer.run, c.runDuties, c.runLife, c.runMembers, c.runProbes, c.runHeirs, c.runNudge, c.runSnapshots} {
 		parts.Go(func() { run(ctx) })
 	}
 	select {

@@ -45,13 +45,14 @@
 //	    the log. A broker is unfenced only after it has applied its registration.
 //	    The broker in the active controller's own process is never taken for silent.
 //	    Refused twice within 300 ms where it listened, it is dead; silent, after
-//	    its session.
+//	    its session. The same makes a voter whose raft leader's stream has ended
+//	    stand for election at once, each in its turn (heir.go).
 //	C6  the epoch of this broker is acted on only when its own image shows it.
 //	C7  the queue holds 4 MiB at most, one entry is 256 KiB unless a single
 //	    command is larger, one proposal is under way at a time.
 //
 // Goroutines of Run, all ended by its ctx: proposer, duties, life, probes (and
-// one for each broker that is being looked at), members (one
+// one for each broker that is being looked at), heirs, members (one
 // change of the group at a time), nudge (the empty Barrier that tells followers
 // of a quiet commit), snapshots. Of Open,
 // ended by Close: raft's own, and the reader of its leadership notices.

@@ -61,27 +61,8 @@ func (c *Controller) runProbes(ctx context.Context) {
 }
 
 func (c *Controller) probe(ctx context.Context, b *meta.Broker) {
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
-	defer cancel()
-	// A process that is killed closes its connections one by one: the one whose end
-	// made it suspect may go before the listener does, which then takes one more.
-	for refused, taken := 0, 0; ; {
-		if c.refuses(ctx, b) {
-			refused++
-		} else {
-			taken++
-		}
-		if refused == 2 {
-			break
-		}
-		if taken == 2 {
-			return // it lives, or is silent
-		}
-		select {
-		case <-time.After(probePause):
-		case <-ctx.Done():
-			return
-		}
+	if at, ok := c.reachedAt(b); !ok || !c.gone(ctx, at) {
+		return // it lives, or is silent
 	}
 	c.mu.Lock()
 	died := c.leading != nil && c.leading.live.died(b)
@@ -92,8 +73,32 @@ func (c *Controller) probe(ctx context.Context, b *meta.Broker) {
 	}
 }
 
-// refuses says whether surely nobody listens where a broker does.
-func (c *Controller) refuses(ctx context.Context, b *meta.Broker) bool {
+// gone says whether surely nobody listens at an address any more: two dials are
+// refused. It returns within probeLimit.
+func (c *Controller) gone(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	// A process that is killed closes its connections one by one: the one whose end
+	// made it suspect may go before the listener does, which then takes one more.
+	for refused, taken := 0, 0; ; {
+		if c.refuses(ctx, address) {
+			refused++
+		} else {
+			taken++
+		}
+		if refused == 2 || taken == 2 {
+			return refused == 2
+		}
+		select {
+		case <-time.After(probePause):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// reachedAt is where a broker listens for others.
+func (c *Controller) reachedAt(b *meta.Broker) (address string, ok bool) {
 	at := -1
 	for i, e := range b.Endpoints {
 		if at < 0 || e.Listener == c.o.InterBroker {
@@ -101,10 +106,14 @@ func (c *Controller) refuses(ctx context.Context, b *meta.Broker) bool {
 		}
 	}
 	if at < 0 {
-		return false
+		return "", false
 	}
 	e := b.Endpoints[at]
-	conn, err := c.o.Network.Dial(ctx, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+	return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))), true
+}
+
+func (c *Controller) refuses(ctx context.Context, address string) bool {
+	conn, err := c.o.Network.Dial(ctx, address)
 	if err == nil {
 		_ = conn.Close() // it was only to see whether somebody is there
 		return false

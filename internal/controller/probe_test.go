@@ -77,6 +77,9 @@ func TestDeathIsSeenFast(t *testing.T) {
 		at := time.Now()
 		n = q.leader()
 		led := time.Since(at)
+		if led > 400*time.Millisecond {
+			t.Errorf("the next controller leads after %v", led)
+		}
 		if d := q.fencedAfter(n, dead); d > 400*time.Millisecond {
 			t.Errorf("the dead controller is fenced %v after the next one led (%v)", d, led)
 		}

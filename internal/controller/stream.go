@@ -31,6 +31,7 @@ type streamLayer struct {
 	clusterID string
 	network   wire.Network
 	incoming  chan net.Conn // room for none: Accept takes them
+	ended     chan string   // room for maxEnded: servers whose streams to us have ended
 	closed    chan struct{}
 
 	mu   sync.Mutex
@@ -40,7 +41,7 @@ type streamLayer struct {
 func newStreamLayer(o Options) *streamLayer {
 	return &streamLayer{
 		self: o.server(), clusterID: o.ClusterID, network: o.Network,
-		incoming: make(chan net.Conn), closed: make(chan struct{}), open: make(map[*stream]struct{}),
+		incoming: make(chan net.Conn), ended: make(chan string, maxEnded), closed: make(chan struct{}), open: make(map[*stream]struct{}),
 	}
 }
 
@@ -48,8 +49,20 @@ func newStreamLayer(o Options) *streamLayer {
 type stream struct {
 	net.Conn
 	layer *streamLayer
+	from  string // the ServerID of who opened it; empty: we did
 	once  sync.Once
 	err   error
+}
+
+func (s *stream) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if err != nil && s.from != "" {
+		select {
+		case s.layer.ended <- s.from:
+		default:
+		}
+	}
+	return n, err
 }
 
 func (s *stream) Close() error {
@@ -62,8 +75,8 @@ func (s *stream) Close() error {
 	return s.err
 }
 
-func (l *streamLayer) track(conn net.Conn) (*stream, error) {
-	s := &stream{Conn: conn, layer: l}
+func (l *streamLayer) track(conn net.Conn, from string) (*stream, error) {
+	s := &stream{Conn: conn, layer: l, from: from}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open == nil {
@@ -114,6 +127,9 @@ func (l *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (n
 	if err != nil {
 		return nil, err
 	}
+	if id == l.self.ID() {
+		return l.dialSelf()
+	}
 	if l.network == nil {
 		return nil, fmt.Errorf("open raft stream to %s: this node has no network", id)
 	}
@@ -123,7 +139,7 @@ func (l *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (n
 	if err != nil {
 		return nil, fmt.Errorf("open raft stream to %s: %w", id, err)
 	}
-	s, err := l.track(conn)
+	s, err := l.track(conn, "")
 	if err != nil {
 		_ = conn.Close() // nothing was sent
 		return nil, err
@@ -135,6 +151,19 @@ func (l *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (n
 		return nil, fmt.Errorf("open raft stream to %s at %s: %w", id, hostPort, err)
 	}
 	return s, s.SetDeadline(time.Time{})
+}
+
+// dialSelf is for what this node asks of its own raft.
+func (l *streamLayer) dialSelf() (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	s, err := l.track(ours, "")
+	if err == nil {
+		err = l.accept(theirs, "")
+	}
+	if err != nil {
+		return nil, errors.Join(err, ours.Close())
+	}
+	return s, nil
 }
 
 // ask sends OpenRaftStream and reads its answer.
@@ -204,11 +233,11 @@ func (c *Controller) Stream(conn net.Conn, req *wire.OpenRaftStreamRequest) erro
 		_ = conn.Close() // the refusal is what counts
 		return err
 	}
-	return c.node.stream.accept(conn)
+	return c.node.stream.accept(conn, req.Own)
 }
 
-func (l *streamLayer) accept(conn net.Conn) error {
-	s, err := l.track(conn)
+func (l *streamLayer) accept(conn net.Conn, from string) error {
+	s, err := l.track(conn, from)
 	if err != nil {
 		_ = conn.Close() // the layer is closed: nobody will read
 		return err
