@@ -32,7 +32,7 @@ func (t *turn) showConsumer(c *consumer, r *kmsg.ConsumerGroupDescribeResponseGr
 		d := kmsg.NewConsumerGroupDescribeResponseGroupMember()
 		d.MemberID, d.InstanceID, d.RackID, d.MemberEpoch = id, m.about.instance, m.about.rack, m.current.epoch
 		d.ClientID, d.ClientHost = m.about.client.ID, m.about.client.Host
-		d.SubscribedTopics, d.SubscribedTopicRegex = append([]string{}, m.about.topics...), m.about.regex
+		d.SubscribedTopics, d.SubscribedTopicRegex = append([]string{}, m.about.topics...), kmsg.StringPtr(text(m.about.regex))
 		d.Assignment, d.TargetAssignment = t.shown(m.current.assigned), t.shown(m.target)
 		if d.MemberType = 1; m.about.classic != nil {
 			d.MemberType = 0

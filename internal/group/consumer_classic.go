@@ -51,10 +51,11 @@ func (t *turn) joinConsumer(g *group, e JoinGroup) {
 	case old == nil && code == codeNone && len(c.members) >= t.cfg.Consumer.MaxSize:
 		code = codeGroupFull
 	case r.MemberID == "" && r.InstanceID == nil && r.Version >= 4:
-		code = codeMemberIDRequired
+		t.refuseJoin(r, id, codeMemberIDRequired)
+		return
 	}
 	if code != codeNone {
-		t.refuseJoin(r, id, code)
+		t.refuseJoin(r, "", code)
 		return
 	}
 	down := old != nil && old.id != id && old.about.classic == nil && t.mayDowngrade(c, old)

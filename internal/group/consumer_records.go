@@ -139,7 +139,7 @@ func (a *about) append(b []byte) []byte {
 	b = kbin.AppendCompactString(b, a.client.ID)
 	b = kbin.AppendCompactString(b, a.client.Host)
 	b = appendStrings(b, a.topics)
-	b = kbin.AppendCompactNullableString(b, a.regex)
+	b = kbin.AppendCompactString(b, text(a.regex)) // empty, not null, as Kafka's
 	b = kbin.AppendInt32(b, a.rebalance)
 	b = kbin.AppendCompactNullableString(b, a.assignor)
 	if a.classic == nil {
@@ -236,7 +236,9 @@ func (f *fact) readValue(v *reader) {
 		a := &f.about
 		a.instance, a.rack = v.CompactNullableString(), v.CompactNullableString()
 		a.client.ID, a.client.Host = v.CompactString(), v.CompactString()
-		a.topics, a.regex = v.strings(), v.CompactNullableString()
+		if a.topics, a.regex = v.strings(), v.CompactNullableString(); text(a.regex) == "" {
+			a.regex = nil
+		}
 		a.rebalance, a.assignor = v.Int32(), v.CompactNullableString()
 	case keyMemberTarget:
 		f.target = v.parts(nil, 0)

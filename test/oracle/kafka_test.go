@@ -21,10 +21,12 @@ import (
 
 // settings are what both brokers run with beside what they need to start.
 var settings = map[string]string{
-	"auto.create.topics.enable":       "false",
-	"log.index.interval.bytes":        "256",
-	"log.retention.check.interval.ms": "600000",
-	"broker.session.timeout.ms":       "60000", // a busy machine is not a dead broker
+	"auto.create.topics.enable":              "false",
+	"log.index.interval.bytes":               "256",
+	"log.retention.check.interval.ms":        "600000",
+	"group.consumer.assignment.interval.ms":  "0", // Kafka assigns at once, as ours
+	"group.consumer.assignor.offload.enable": "false",
+	"broker.session.timeout.ms":              "60000", // a busy machine is not a dead broker
 }
 
 // startScript is what scripts/kafka gives Kafka, which ours gets too: what is
