@@ -11,8 +11,8 @@ import (
 )
 
 // configsAPI answers DescribeConfigs (32), AlterConfigs (33),
-// IncrementalAlterConfigs (44) and ListConfigResources (74). Topics and brokers
-// have settings; groups, client metrics and loggers get them with what they set.
+// IncrementalAlterConfigs (44) and ListConfigResources (74). Topics, brokers and
+// groups have settings; client metrics and loggers get them with what they set.
 type configsAPI struct{ d Deps }
 
 // resource reads what a request names.
@@ -25,6 +25,12 @@ func (v view) mayConfig(op auth.Operation, r meta.Resource) error {
 	if r.Type == meta.TopicResource {
 		if !v.mayTopic(op, r.Name) {
 			return faultf(kerr.TopicAuthorizationFailed, "Topic authorization failed.")
+		}
+		return nil
+	}
+	if r.Type == meta.GroupResource {
+		if v.allowedGroup(op, r.Name) != nil {
+			return faultf(kerr.GroupAuthorizationFailed, "Group authorization failed.")
 		}
 		return nil
 	}
@@ -50,14 +56,16 @@ func (v view) checkResource(r meta.Resource) error {
 		return err
 	case meta.BrokerLoggerResource:
 		return faultf(kerr.InvalidRequest, "brokerd has no levels per logger: set the level of its log with --log-level or log.level.")
-	case meta.GroupResource, meta.ClientMetricsResource:
-		return faultf(kerr.InvalidRequest, "This broker keeps no settings of %s yet: it serves topics and brokers.", resourceKind[r.Type])
+	case meta.GroupResource:
+		if r.Name == "" {
+			return faultf(kerr.InvalidRequest, "Default group resources are not allowed.")
+		}
+		return nil
+	case meta.ClientMetricsResource:
+		return faultf(kerr.InvalidRequest, "This broker keeps no settings of client metrics yet: it serves topics, brokers and groups.")
 	}
 	return faultf(kerr.InvalidRequest, "Unknown resource type %d", r.Type)
 }
-
-// resourceKind is what has no settings here.
-var resourceKind = map[meta.ResourceType]string{meta.GroupResource: "groups", meta.ClientMetricsResource: "client metrics"}
 
 // brokerNamed reads the name of a broker resource; -1 is the cluster default.
 func brokerNamed(name string) (id int32, err error) {
@@ -77,6 +85,8 @@ func (v view) settings(r meta.Resource, own map[string]string) []conf.Described 
 	switch {
 	case r.Type == meta.TopicResource:
 		return v.d.Conf.DescribeTopic(v.dynamic(), own, v.replicationFactor(r.Name))
+	case r.Type == meta.GroupResource:
+		return v.d.Conf.DescribeGroup(own)
 	case r == clusterDefault:
 		return v.d.Conf.DescribeCluster(conf.Dynamic{Cluster: own})
 	}

@@ -205,15 +205,18 @@ func (v view) newValue(r meta.Resource, ch change) (*string, error) {
 
 // badSetting is Kafka's code for a setting that its resource does not take.
 func badSetting(r meta.Resource) *kerr.Error {
-	if r.Type == meta.TopicResource {
-		return kerr.InvalidConfig
+	if r.Type == meta.BrokerResource {
+		return kerr.InvalidRequest
 	}
-	return kerr.InvalidRequest
+	return kerr.InvalidConfig
 }
 
 func checkSetting(r meta.Resource, name, value string) error {
-	if r.Type == meta.TopicResource {
+	switch r.Type {
+	case meta.TopicResource:
 		return conf.CheckTopic(name, value)
+	case meta.GroupResource:
+		return conf.CheckGroup(name, value)
 	}
 	return conf.CheckBrokerDynamic(name, value, r.Name == "")
 }
@@ -263,6 +266,8 @@ func (v view) follow(l *alteration, after map[string]string) (err error) {
 	switch {
 	case l.resource.Type == meta.TopicResource:
 		minISR, err = v.checkSettings(after, conf.Dynamic{Cluster: v.im.Config(clusterDefault)})
+	case l.resource.Type == meta.GroupResource:
+		return asBadSetting(l.resource, v.d.Conf.CheckGroupSet(after))
 	case l.resource == clusterDefault:
 		minISR, err = v.checkSettings(nil, conf.Dynamic{Cluster: after})
 	default:

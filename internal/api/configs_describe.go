@@ -104,7 +104,7 @@ func (a *configsAPI) list(c *wire.Call) wire.Outcome {
 	case c.Version == 0:
 		types = []int8{int8(meta.ClientMetricsResource)} // it knew no other
 	case len(types) == 0:
-		types = []int8{int8(meta.TopicResource), int8(meta.BrokerResource)}
+		types = []int8{int8(meta.TopicResource), int8(meta.BrokerResource), int8(meta.GroupResource)}
 	}
 	for _, t := range types {
 		names, ok := v.resourceNames(meta.ResourceType(t))
@@ -131,7 +131,9 @@ func (v view) resourceNames(t meta.ResourceType) (names []string, ok bool) {
 		for b := range v.im.Brokers() {
 			names = append(names, strconv.Itoa(int(b.ID)))
 		}
-	case meta.BrokerLoggerResource, meta.ClientMetricsResource, meta.GroupResource:
+	case meta.GroupResource:
+		names = slices.Collect(v.im.Resources(t))
+	case meta.BrokerLoggerResource, meta.ClientMetricsResource:
 	default:
 		return nil, false
 	}

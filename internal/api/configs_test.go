@@ -112,7 +112,7 @@ func TestDescribeOtherConfigs(t *testing.T) {
 		{topicResource("a/b"), 17, ""},
 		{meta.Resource{Type: 8, Name: "1"}, 42, ""},
 		{meta.Resource{Type: 16, Name: "m"}, 42, ""},
-		{meta.Resource{Type: 32, Name: "g"}, 42, ""},
+		{meta.Resource{Type: 32}, 42, "Default group resources are not allowed."},
 		{meta.Resource{Type: 77}, 42, ""},
 	} {
 		got := describeConfigs(n, 4, test.r)
@@ -263,5 +263,40 @@ func TestListConfigResources(t *testing.T) {
 	}
 	if got := list(1, 2, 99); got.ErrorCode != kerr.UnsupportedVersion.Code || len(got.ConfigResources) != 0 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A group has settings before it has members; its errors have Kafka's texts.
+func TestGroupConfigs(t *testing.T) {
+	n := startNode(t)
+	g := meta.Resource{Type: meta.GroupResource, Name: "g"}
+	const session, heartbeat = "consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"
+	if got := setting(t, describeConfigs(n, 4, g), session); str(got.Value) != "45000" || got.Source != 5 || got.ReadOnly {
+		t.Errorf("%+v", got)
+	}
+	for _, s := range []struct {
+		changes []string
+		code    int16
+		text    string
+	}{
+		{[]string{session, "=", "50000"}, 0, ""},
+		{[]string{session, "=", "90000"}, 40, session + " must be in the range 45000 to 60000 inclusive."},
+		{[]string{heartbeat, "=", "x"}, 40, "Invalid value x for configuration " + heartbeat + ": Not a number of type INT"},
+		{[]string{session, "=", "-5"}, 40, "Invalid value -5 for configuration " + session + ": Value must be at least 1"},
+		{[]string{"foo", "=", "1"}, 40, "Unknown group config name: foo"},
+		{[]string{session, "+", "1"}, 40, "Can't APPEND to key " + session + " because its type is not LIST."},
+		{[]string{heartbeat, "=", "6000"}, 0, ""},
+		{[]string{heartbeat, "-", ""}, 0, ""},
+	} {
+		if code, why := alterOne(n, g, s.changes...); code != s.code || why != s.text {
+			t.Errorf("%v: %d %q", s.changes, code, why)
+		}
+	}
+	got := setting(t, describeConfigs(n, 4, g), session)
+	if str(got.Value) != "50000" || got.Source != 8 || len(got.ConfigSynonyms) != 2 || got.ConfigSynonyms[1].Name != "group."+session {
+		t.Errorf("%+v", got)
+	}
+	if own := n.deps.Catalog.Image().Config(g); !maps.Equal(own, map[string]string{session: "50000"}) {
+		t.Errorf("%v", own)
 	}
 }

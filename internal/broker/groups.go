@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
+	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/coord"
 	"github.com/brokerd/brokerd/internal/group"
 	"github.com/brokerd/brokerd/internal/meta"
@@ -34,7 +36,7 @@ func (b *Broker) newGroups() *coord.Runtime {
 		},
 		Open:          b.openCoordinator,
 		Expired:       func(key string) any { return group.TimerFired{Key: key} },
-		Cluster:       func() step.Topics { return topics{b.catalog.Image()} },
+		Cluster:       func() step.Topics { return topics{b.catalog.Image(), b.o.Conf} },
 		Failed:        coordinatorFailure,
 		CommitTimeout: g.CommitTimeout,
 		Logger:        b.o.Log,
@@ -144,7 +146,19 @@ func topicsGone(im *meta.Image, changes *meta.Changes) bool {
 }
 
 // topics is what a machine may know of the cluster: one image.
-type topics struct{ im *meta.Image }
+type topics struct {
+	im   *meta.Image
+	conf *conf.Broker
+}
+
+func (t topics) GroupTimes(group string) (session, heartbeat time.Duration) {
+	own := t.im.Config(meta.Resource{Type: meta.GroupResource, Name: group})
+	if len(own) == 0 {
+		return 0, 0
+	}
+	times := t.conf.Group(own)
+	return times.Session, times.Heartbeat
+}
 
 func (t topics) Topic(name string) (id step.TopicID, partitions int32, ok bool) {
 	it, ok := t.im.TopicNamed(name)

@@ -16,6 +16,7 @@ const (
 	StaticBroker         Source = 4
 	Default              Source = 5
 	DynamicBrokerLogger  Source = 6
+	DynamicGroup         Source = 8
 )
 
 // Described is one setting as DescribeConfigs shows it.
@@ -224,11 +225,15 @@ type Explanation struct {
 }
 
 // Explain tells what a key means. Some names belong to a broker key and a topic
-// key; both are answered then, the topic's first. An unknown name answers none,
+// key; both are answered then, the topic's first, then that of a group. An unknown name answers none,
 // and the nearest known one when there is such.
 func Explain(name string) (all []Explanation, nearest string) {
 	if k, ok := TopicKey(name); ok {
 		all = append(all, k.explain())
+	}
+	if k, ok := GroupKey(name); ok {
+		all = append(all, k.explain())
+		all[len(all)-1].Scope = "group"
 	}
 	if k, ok := brokerKeyOf(name); ok {
 		all = append(all, k.explain())

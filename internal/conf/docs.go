@@ -17,6 +17,7 @@ func chapters() []struct {
 		keys  []Key
 	}{
 		{"Topics", topicTable},
+		{"Groups, each of its own", groupTable},
 		{"Keys of our own", ownKeys},
 		{"Node, listeners, controllers", nodeKeys},
 		{"Connections and requests", netKeys},

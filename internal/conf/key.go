@@ -101,9 +101,9 @@ func (k *Key) Check(value string) error {
 	return k.check.fn(k.Name, v)
 }
 
-// tables are the two indexes of the one table, made at the first question.
-var tables = sync.OnceValue(func() (t struct{ broker, topic map[string]*Key }) {
-	t.broker, t.topic = index(brokerTable()), index(topicTable)
+// tables are the indexes of the one table, made at the first question.
+var tables = sync.OnceValue(func() (t struct{ broker, topic, group map[string]*Key }) {
+	t.broker, t.topic, t.group = index(brokerTable()), index(topicTable), index(groupTable)
 	return t
 })
 
@@ -150,6 +150,9 @@ func sortedKeys(m map[string]*Key) []*Key {
 // IsList tells whether a setting is a list (IncrementalAlterConfigs APPEND, SUBTRACT).
 func IsList(name string) bool {
 	if k, ok := TopicKey(name); ok {
+		return k.Type == List
+	}
+	if k, ok := GroupKey(name); ok {
 		return k.Type == List
 	}
 	if k, ok := brokerKeyOf(name); ok {

@@ -130,7 +130,8 @@ func (t *turn) stay(e ConsumerGroupHeartbeat, resp *kmsg.ConsumerGroupHeartbeatR
 	t.touchConsumer(g, m)
 
 	resp.MemberID, resp.MemberEpoch = &m.id, next.epoch
-	resp.HeartbeatIntervalMillis = int32(t.cfg.Consumer.Heartbeat / time.Millisecond)
+	_, heartbeat := t.times(g.id)
+	resp.HeartbeatIntervalMillis = int32(heartbeat / time.Millisecond)
 	full := r.RebalanceTimeoutMillis != -1 && r.Topics != nil && (r.SubscribedTopicNames != nil || r.SubscribedTopicRegex != nil)
 	if full || r.MemberEpoch == epochJoin || !next.assigned.equal(before.assigned) {
 		resp.Assignment = told(next.assigned)

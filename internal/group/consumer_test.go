@@ -243,6 +243,20 @@ func TestConsumerTimeouts(t *testing.T) {
 	b.wantConsumers("Empty", 4, 0)
 }
 
+// A group may have times of its own.
+func TestGroupTimes(t *testing.T) {
+	b := newBed(t)
+	c := b.consumer("one", "t")
+	r := c.request()
+	r.Group = "own"
+	resp := c.ask(r)
+	want(t, "heartbeat interval", resp.HeartbeatIntervalMillis, 3000)
+	b.advance(6 * time.Second)
+	want(t, "members", len(b.m.groups["own"].consumer.members), 1)
+	b.advance(2 * time.Second)
+	want(t, "members after the session", len(b.m.groups["own"].consumer.members), 0)
+}
+
 func TestStaticConsumers(t *testing.T) {
 	b := newBed(t)
 	name := "i"

@@ -1,11 +1,14 @@
 package group
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // touchConsumer begins a member's session anew. Its timer runs on: fired too
 // early, it is set again.
 func (t *turn) touchConsumer(g *group, m *consumerMember) {
-	session := t.cfg.Consumer.Session
+	session, _ := t.times(g.id)
 	if m.about.classic != nil {
 		session = ms(m.about.classic.session)
 	}
@@ -15,6 +18,15 @@ func (t *turn) touchConsumer(g *group, m *consumerMember) {
 		m.armed = m.expires
 		t.timer(m.timer, m.armed)
 	}
+}
+
+// times is the session time-out and the heartbeat interval of a group's members.
+// After a load nobody knows the group's own before its first heartbeat.
+func (t *turn) times(group string) (session, heartbeat time.Duration) {
+	if t.in.Cluster != nil {
+		session, heartbeat = t.in.Cluster.GroupTimes(group)
+	}
+	return cmp.Or(session, t.cfg.Consumer.Session), cmp.Or(heartbeat, t.cfg.Consumer.Heartbeat)
 }
 
 // revoking gives a member that owes partitions its rebalance timeout, and only

@@ -57,6 +57,14 @@ func newBed(t *testing.T, change ...func(*Config)) *bed {
 // cluster is topics with four partitions each.
 type cluster map[string]step.TopicID
 
+// GroupTimes: the group "own" has times of its own.
+func (c cluster) GroupTimes(group string) (session, heartbeat time.Duration) {
+	if group == "own" {
+		return 7 * time.Second, 3 * time.Second
+	}
+	return 0, 0
+}
+
 func (c cluster) Topic(name string) (step.TopicID, int32, bool) {
 	id, ok := c[name]
 	return id, 4, ok

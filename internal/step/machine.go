@@ -1,6 +1,10 @@
 package step
 
-import "github.com/brokerd/brokerd/internal/record"
+import (
+	"time"
+
+	"github.com/brokerd/brokerd/internal/record"
+)
 
 // Token names a caller who waits for an answer. The shell gives tokens out; 0
 // is nobody.
@@ -18,6 +22,9 @@ type Topics interface {
 	// Racks lists the racks of the brokers that hold a partition, sorted, without
 	// duplicates; empty where brokers have none.
 	Racks(id TopicID, partition int32) []string
+	// GroupTimes gives the session time-out and the heartbeat interval of a group
+	// that its members do not choose; 0: those of all groups.
+	GroupTimes(group string) (session, heartbeat time.Duration)
 }
 
 // Input is one fact for a coordinator's machine: a request, an expired timer, or
