@@ -98,7 +98,7 @@ func TestNegativeRetention(t *testing.T) {
 }
 
 // Whatever is said to change while the broker runs is read as it is then: as the
-// default of a topic key, by Limits, or by Cleaner. What is read at start says so.
+// default of a topic key, by Limits, by Cleaner or by Throttles. What is read at start says so.
 func TestDynamicKeysAreRead(t *testing.T) {
 	b := broker(t)
 	ofTopics := map[string]bool{}
@@ -117,7 +117,7 @@ func TestDynamicKeysAreRead(t *testing.T) {
 			value = "7"
 		}
 		d := Dynamic{Cluster: map[string]string{k.Name: value}}
-		same := reflect.DeepEqual(b.Limits(d), b.Limits(Dynamic{})) && b.Cleaner(d) == b.Cleaner(Dynamic{})
+		same := reflect.DeepEqual(b.Limits(d), b.Limits(Dynamic{})) && b.Cleaner(d) == b.Cleaner(Dynamic{}) && b.Throttles(d) == b.Throttles(Dynamic{})
 		if same && !strings.Contains(k.Doc, "read when the broker starts") {
 			t.Errorf("%s is dynamic, but nobody reads what it is set to", k.Name)
 		}

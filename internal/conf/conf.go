@@ -30,6 +30,8 @@ type Topic struct {
 	UncleanElection                bool
 	DurabilityISR                  bool
 	FullValidation                 bool // record.validation=full
+	ThrottledLeaders               Throttled
+	ThrottledFollowers             Throttled
 }
 
 // Broker is the effective settings of this process, with what each came from.

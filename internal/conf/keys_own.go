@@ -38,10 +38,10 @@ var ownKeys = []Key{
 
 // throttleKeys are Kafka's that exist as dynamic settings only.
 var throttleKeys = []Key{
-	{Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807", check: atLeast(0), Hidden: true, Scope: Cluster, Status: Accepted,
-		Doc: "Bytes per second that leaders send to throttled replicas."},
-	{Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", check: atLeast(0), Hidden: true, Scope: Cluster, Status: Accepted,
-		Doc: "Bytes per second that throttled replicas fetch."},
+	{Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807", check: atLeast(0), Hidden: true, Scope: Cluster,
+		Doc: "Bytes per second that a broker sends for throttled replicas to followers that are not in sync."},
+	{Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", check: atLeast(0), Hidden: true, Scope: Cluster,
+		Doc: "Bytes per second that a broker fetches for throttled replicas that are not in sync."},
 	{Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Default: "9223372036854775807", check: atLeast(0), Hidden: true, Scope: Cluster, Status: Accepted,
 		Doc: "Bytes per second for moving replicas between data directories."},
 }

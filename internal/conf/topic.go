@@ -168,6 +168,9 @@ func (b *Broker) Topic(d Dynamic, overrides map[string]string) (Topic, error) {
 		UncleanElection:      r.flag("unclean.leader.election.enable"),
 		FullValidation:       r.text("record.validation") == "full",
 	}
+	leaders, _ := r.lookup("leader.replication.throttled.replicas")
+	followers, _ := r.lookup("follower.replication.throttled.replicas")
+	t.ThrottledLeaders, t.ThrottledFollowers = leaders.list, followers.list
 	t.DurabilityISR = r.text("durability") == "isr" && t.FlushMessages != 1
 	if isr, set := r.lookup("min.insync.replicas"); set {
 		t.MinInsyncReplicas = int16(min(math.MaxInt16, isr.num))

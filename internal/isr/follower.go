@@ -69,6 +69,12 @@ func (f *Follower) Received(r Received, out *Effects) {
 	f.follow(r.HighWatermark, out)
 }
 
+// InSync says whether this replica counts as in sync.
+func (f *Follower) InSync() bool {
+	i := index(f.rec.Replicas, f.cfg.Self)
+	return i >= 0 && f.rec.ISR.Has(i)
+}
+
 // Waiting reports whether a question is open.
 func (f *Follower) Waiting() bool { return f.waiting }
 

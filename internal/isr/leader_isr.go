@@ -43,6 +43,12 @@ func (l *Leader) accept(f Fetched) (int, error) {
 	return i, nil
 }
 
+// InSync says whether the controller may count a replica as in sync.
+func (l *Leader) InSync(replica int32) bool {
+	i := index(l.rec.Replicas, replica)
+	return i >= 0 && l.maximal().Has(i)
+}
+
 // Alive tells when the session of a follower last spoke: one that had reached
 // our end, and was answered nothing since, was caught up then.
 func (l *Leader) Alive(at step.Instant, replica int32) {

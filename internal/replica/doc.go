@@ -39,6 +39,8 @@
 //	    durable here.
 //	M9  a session's partition is watched before its log is looked at, so no
 //	    append is missed; an answer counts for the question that it has seen.
+//	M10 who is in sync, or is not throttled, waits for no throttle; a partition that
+//	    rests is looked at once a second, in a session by one timer.
 //
 // An append takes no partition lock around the write: the log refuses a fenced
 // epoch. A broken data-safety rule fences that one partition (D10).

@@ -129,7 +129,7 @@ func (w *work) ask() error {
 		switch {
 		case f.out.Load():
 			f.queued = false
-		case f.after.After(now):
+		case f.rests(now):
 			later = append(later, f)
 		case w.next(f):
 			ready = append(ready, f)
@@ -147,6 +147,14 @@ func (w *work) ask() error {
 		return nil
 	}
 	return w.send(ready)
+}
+
+// rests says whether f must not ask yet.
+func (f *following) rests(now time.Time) bool {
+	if d := f.throttled(); d > 0 {
+		f.after = now.Add(max(d, f.after.Sub(now)))
+	}
+	return f.after.After(now)
 }
 
 // undo takes back the questions that are not sent after all.

@@ -74,7 +74,9 @@ type Manager struct {
 	insync  insync
 	places  places
 	copied  copied
-	parked  atomic.Int64 // fetches that wait now
+
+	sending, fetching throttle     // of leader.replication.throttled.rate, follower.…
+	parked            atomic.Int64 // fetches that wait now
 }
 
 // New makes a manager. It does nothing before Attach and Run.
@@ -89,6 +91,8 @@ func New(o Options) *Manager {
 	}
 	m.handoffs.New = func() any { return o.NewHandoff() }
 	m.topics.init()
+	m.sending.rate.Store(unlimited)
+	m.fetching.rate.Store(unlimited)
 	m.insync.wake = make(chan struct{}, 1)
 	m.places.wake = make(chan struct{}, 1)
 	return m
@@ -142,6 +146,7 @@ func (m *Manager) watch(ctx context.Context) error {
 		case begun:
 			m.reconcile(im, changes)
 		case m.isReady(im):
+			m.setThrottles(im)
 			m.adopt(im)
 			begun = true
 			close(m.started)

@@ -30,6 +30,8 @@ type Partition struct {
 
 	traffic traffic
 
+	throttledOut, throttledIn atomic.Bool // as a leader, as a follower
+
 	// state is what the append and read paths look at without a lock.
 	state atomic.Pointer[state]
 

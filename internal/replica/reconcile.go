@@ -69,6 +69,7 @@ func (m *Manager) reconcile(im *meta.Image, c meta.Changes) {
 	for _, r := range c.Configs {
 		if r.Type == meta.BrokerResource {
 			m.configs.invalidate()
+			m.setThrottles(im)
 			all = true
 		}
 	}
@@ -197,6 +198,8 @@ func (p *Partition) become(have, w want) error {
 	}
 	if have.conf != w.conf {
 		p.log.SetConfig(storageConfig(w.conf))
+		p.throttledOut.Store(w.conf.ThrottledLeaders.Has(p.id.Index, p.m.self))
+		p.throttledIn.Store(w.conf.ThrottledFollowers.Has(p.id.Index, p.m.self))
 	}
 	newEpoch := have.index == 0 || w.rec.LeaderEpoch > have.rec.LeaderEpoch
 	switch {

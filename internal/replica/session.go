@@ -37,6 +37,8 @@ type Session struct {
 	urgent int // how many of dirty are worth an answer of their own
 	parked SessionWaiter
 	ended  bool
+
+	resting []*asked // throttled: a timer ends it
 }
 
 // SessionWaiter is the fetch that waits at a session.
@@ -58,6 +60,7 @@ type asked struct {
 	number int64 // the request that asked: its answer, or a later one, tells
 	open   bool  // asked and not answered
 	urgent bool  // counted in Session.urgent
+	rests  bool  // in Session.resting
 
 	hw, start int64 // what it was told last; -1: nothing
 }
@@ -182,7 +185,7 @@ func (s *Session) End() {
 // mark notes that a has something to tell; urgent: at once.
 func (s *Session) mark(a *asked, urgent bool, h *wire.Handoff) {
 	s.mu.Lock()
-	if !a.open || s.ended {
+	if !a.open || a.rests || s.ended {
 		s.mu.Unlock()
 		return
 	}
@@ -294,6 +297,10 @@ func (s *Session) next() (*asked, question) {
 func (s *Session) read(a *asked, k question, left int64, first bool, out *Served) bool {
 	*out = Served{ID: k.q.ID, Partition: k.p, Err: k.err, Start: -1}
 	if k.err == nil {
+		if d := k.p.throttledTo(s.broker); d > 0 {
+			s.rest(a, d)
+			return false
+		}
 		out.Err = k.p.Read(ReadRequest{
 			Offset: k.q.Offset, MaxBytes: int(min(int64(k.q.MaxBytes), left)), FirstWhole: first,
 			Epoch: k.q.Epoch, LastEpoch: k.q.LastEpoch, Bound: ToEnd,
@@ -301,6 +308,7 @@ func (s *Session) read(a *asked, k question, left int64, first bool, out *Served
 	}
 	if k.p != nil {
 		out.Start = k.p.log.View().Start
+		k.p.sent(out.Reading.Range.Len())
 	}
 	v := out.Reading.View
 	final := out.Err != nil || out.Reading.Diverged || out.Reading.Range.Len() > 0
