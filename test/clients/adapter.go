@@ -29,10 +29,17 @@ import (
 //	offset   topic, partition, at           → offset
 //	open     topic, from                    begin to read; one reader at a time
 //	poll     count, timeout                 → records: returns with count or at the timeout
-//	close                                   end reading
+//	join     topic, group, client, reset …  begin to read as a member of a group
+//	commit   mode                           what was polled: sync, or async with its callback
+//	seek     partition, offset
+//	pause    partition
+//	resume   partition
+//	close                                   end reading, leave the group
+//	committed topic, group, partition       → offset, -1 if there is none
+//	groups                                  → groups: the type of each by its name
 //
 // A producer with the same settings stays open from one operation to the next,
-// so does the reader from open to close: a restart happens under them.
+// so does the reader from open or join to close: a restart happens under them.
 type request struct {
 	Op          string            `json:"op"`
 	Topic       string            `json:"topic,omitempty"`
@@ -49,6 +56,15 @@ type request struct {
 	Records     []record          `json:"records,omitempty"`
 	Count       int               `json:"count,omitempty"`
 	Timeout     int               `json:"timeout,omitempty"` // milliseconds
+	Group       string            `json:"group,omitempty"`
+	Client      string            `json:"client,omitempty"`  // the member's client id
+	Reset       string            `json:"reset,omitempty"`   // earliest, latest or none
+	Session     int               `json:"session,omitempty"` // milliseconds
+	Heartbeat   int               `json:"heartbeat,omitempty"`
+	Instance    string            `json:"instance,omitempty"` // of a static member
+	Cooperative bool              `json:"cooperative,omitempty"`
+	Consumer    bool              `json:"consumer,omitempty"` // the group protocol of KIP-848
+	Mode        string            `json:"mode,omitempty"`
 }
 
 // position is where to read: at "start", "end", "offset" n or "time" n.
@@ -90,6 +106,7 @@ type answer struct {
 	Offsets []int64           `json:"offsets"`
 	Offset  int64             `json:"offset"`
 	Records []record          `json:"records"`
+	Groups  map[string]string `json:"groups"`
 }
 
 // clientError is a client's own error.

@@ -36,6 +36,18 @@ const (
 	needSnappy     = "snappy"
 	needLz4        = "lz4"
 	needZstd       = "zstd"
+
+	needGroup       = "groups"
+	needCooperative = "cooperative rebalancing"
+	needStatic      = "static membership"
+	needConsumer    = "the consumer group protocol"
+	needCommit      = "commits on demand"
+	needAsync       = "commits with a callback"
+	needSeek        = "seek as a member"
+	needPause       = "pause and resume"
+	needNone        = "auto.offset.reset=none"
+	needGroups      = "list groups"
+	needCommitted   = "ask for committed offsets"
 )
 
 // Cases is the whole list, in the order in which a client goes through it.
@@ -94,4 +106,18 @@ var Cases = []Case{
 	{"offsets-time", "the first offset at or after a timestamp", []string{needOffset, needTime}, offsetsTime},
 	{"records-delete", "records before an offset are deleted", []string{needTrim}, recordsDelete},
 	{"read-deleted", "after deletion, reading begins at the first record left", []string{needRead}, readDeleted},
+
+	{"group-members", "three members share 6 partitions, one is killed, one joins: each record goes to one of them", []string{needGroup}, groupMembers(request{})},
+	{"group-consumer", "the same by the consumer group protocol (KIP-848)", []string{needGroup, needConsumer}, groupMembers(request{Consumer: true})},
+	{"group-cooperative", "a second member joins, and the first goes on with what it keeps", []string{needGroup, needCooperative}, groupCooperative},
+	{"group-static", "a static member is killed and comes back to its partitions, unnoticed", []string{needGroup, needStatic}, groupStatic},
+	{"group-commit-sync", "what is committed is where the next member begins", []string{needGroup, needCommit}, groupCommit("sync")},
+	{"group-commit-async", "the same, by a commit with a callback", []string{needGroup, needCommit, needAsync}, groupCommit("async")},
+	{"group-seek", "a member goes back to an offset", []string{needGroup, needSeek}, groupSeek},
+	{"group-pause", "a paused partition is silent, and goes on when it is resumed", []string{needGroup, needPause}, groupPause},
+	{"group-earliest", "a new group begins at the start", []string{needGroup}, groupEarliest},
+	{"group-latest", "a new group begins at the end", []string{needGroup}, groupLatest},
+	{"group-none", "a new group with auto.offset.reset=none fails", []string{needGroup, needNone}, groupNone},
+	{"group-lag", "ends (0: 5, 1: 49), committed the same, nothing is left", []string{needGroup, needCommit, needCommitted, needOffset}, groupLag},
+	{"group-list", "the group is listed as one of consumers", []string{needGroup, needGroups}, groupList},
 }

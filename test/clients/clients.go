@@ -4,7 +4,6 @@ package clients
 
 import (
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -14,8 +13,6 @@ type Client struct {
 	// command starts its adapter; BOOTSTRAP stands for the address, CACHE for
 	// where scripts/clients installed it, HERE for this directory.
 	command string
-	// inGroups names the needs that it meets only with the help of a group coordinator.
-	inGroups []string
 	// lacks says which calls it does not have, and why.
 	lacks map[string]string
 	// kafkaToo says why a case fails with this client, against Apache Kafka as well.
@@ -42,11 +39,6 @@ func (c *Client) lack(k Case) string {
 	return ""
 }
 
-// needsGroups is whether it can go through a case only where groups are.
-func (c *Client) needsGroups(k Case) bool {
-	return slices.ContainsFunc(k.Needs, func(need string) bool { return slices.Contains(c.inGroups, need) })
-}
-
 const javaCommand = "java -Xmx512M -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp CACHE/java-VERSION:CACHE/java-VERSION/* Adapter BOOTSTRAP VERSION"
 
 // merged is the first map with the entries of the others added.
@@ -69,64 +61,102 @@ func lacking(why string, needs ...string) map[string]string {
 	return m
 }
 
+// javaGroups is what came to the groups of the Java client after 2.3.
+var javaGroups = merged(
+	lacking("The Java client has cooperative rebalancing since 2.4.", needCooperative),
+	lacking("The Java client has the new group protocol since 3.7.", needConsumer))
+
 // Clients is every client that the matrix has, the slow ones first.
 var Clients = []Client{
-	{Name: "java", Version: "0.9.0.1", Language: "Java", command: javaCommand, unserved: true, inGroups: []string{needRead, needOffset},
+	{Name: "java", Version: "0.9.0.1", Language: "Java", command: javaCommand, unserved: true,
 		lacks: merged(
 			lacking("The Java client has an administration client since 0.11.",
 				needCreate, needDescribe, needDelete, needGrow, needConfigs, needAlter, needTrim),
 			lacking("The Java client has timestamps since 0.10.", needStamp, needTimestamps),
 			lacking("The Java client looks up timestamps since 0.10.1.", needTime),
 			lacking("The Java client has headers since 0.11.", needHeaders),
+			javaGroups, lacking("The Java client has static members since 2.3.", needStatic), lacking("The Java client lists groups since 2.0.", needGroups),
 			lacking("The Java client has idempotent sends since 0.11.", needIdempotent),
 			lacking("The Java client has zstd since 2.1.", needZstd))},
 	{Name: "java", Version: "0.11.0.3", Language: "Java", command: javaCommand, unserved: true,
 		lacks: merged(
 			lacking("The Java client adds partitions since 1.0.", needGrow),
 			lacking("The Java client deletes records since 1.1.", needTrim),
+			javaGroups, lacking("The Java client has static members since 2.3.", needStatic), lacking("The Java client lists groups since 2.0.", needGroups),
 			lacking("The Java client has zstd since 2.1.", needZstd))},
 	{Name: "java", Version: "1.1.1", Language: "Java", command: javaCommand, unserved: true,
-		lacks: lacking("The Java client has zstd since 2.1.", needZstd)},
-	{Name: "java", Version: "2.3.0", Language: "Java", command: javaCommand},
+		lacks: merged(
+			javaGroups, lacking("The Java client has static members since 2.3.", needStatic), lacking("The Java client lists groups since 2.0.", needGroups),
+			lacking("The Java client has zstd since 2.1.", needZstd))},
+	{Name: "java", Version: "2.3.0", Language: "Java", command: javaCommand, lacks: javaGroups},
 	{Name: "java", Version: "3.9.1", Language: "Java", command: javaCommand},
 	{Name: "java", Version: "4.4.0", Language: "Java", command: javaCommand},
 	{Name: "kafka-python", Version: "1.3.5", Language: "Python", command: "CACHE/kafka-python-1.3.5/bin/python HERE/python/kafka_python.py BOOTSTRAP", unserved: true,
 		lacks: merged(
 			lacking("This version has no administration client.",
-				needCreate, needDescribe, needDelete, needGrow, needConfigs, needAlter, needTrim),
+				needCreate, needDescribe, needDelete, needGrow, needConfigs, needAlter, needTrim, needGroups),
+			lacking("This version has no such assignor.", needCooperative),
+			lacking("This version has no static members.", needStatic),
+			lacking("kafka-python has classic groups only.", needConsumer),
 			lacking("This version has no headers.", needHeaders),
 			lacking("This version has no zstd.", needZstd),
 			lacking("This version has no idempotent producer.", needIdempotent))},
 	{Name: "kafka-python", Version: "2.0.2", Language: "Python", command: "CACHE/kafka-python-2.0.2/bin/python HERE/python/kafka_python.py BOOTSTRAP",
 		lacks: merged(
 			lacking("This version has no such call.", needTrim),
+			lacking("This version has no such assignor.", needCooperative),
+			lacking("This version has no static members.", needStatic),
+			lacking("kafka-python has classic groups only.", needConsumer),
 			lacking("This version has no idempotent producer.", needIdempotent),
 			lacking("It takes only bytes as a header's value.", needNullHeader))},
 	{Name: "kafka-python", Version: "3.0.12", Language: "Python", command: "CACHE/kafka-python-3.0.12/bin/python HERE/python/kafka_python.py BOOTSTRAP",
-		lacks: lacking("It takes only bytes as a header's value.", needNullHeader)},
+		lacks: merged(
+			lacking("kafka-python has classic groups only.", needConsumer),
+			lacking("It takes only bytes as a header's value.", needNullHeader))},
 	{Name: "aiokafka", Version: "0.14.0", Language: "Python", command: "CACHE/aiokafka-0.14.0/bin/python HERE/python/aiokafka_adapter.py BOOTSTRAP",
-		lacks: lacking("Its description asks for Metadata that creates the topic.", needPure)},
+		lacks: merged(
+			lacking("aiokafka has no such assignor.", needCooperative),
+			lacking("aiokafka has classic groups only.", needConsumer),
+			lacking("Its description asks for Metadata that creates the topic.", needPure))},
 	{Name: "confluent-kafka", Version: "1.4.2", Language: "Python, librdkafka 1.4.2", command: "CACHE/confluent-kafka-1.4.2/bin/python HERE/python/confluent.py BOOTSTRAP",
 		lacks: merged(
-			lacking("This version has no such call.", needTrim),
+			lacking("This version has no such call.", needTrim, needGroups),
+			lacking("librdkafka has cooperative rebalancing since 1.6.", needCooperative),
+			lacking("librdkafka has the new group protocol since 2.4.", needConsumer),
 			lacking("Its description asks for Metadata that creates the topic.", needPure))},
 	{Name: "confluent-kafka", Version: "2.16.1", Language: "Python, librdkafka 2.16.1", command: "CACHE/confluent-kafka-2.16.1/bin/python HERE/python/confluent.py BOOTSTRAP"},
 	{Name: "kcat", Version: "1.7.1", Language: "C, librdkafka 2.0.2", command: "CACHE/goclients kcat BOOTSTRAP",
 		lacks: merged(
-			lacking("kcat has no such call.", needCreate, needDelete, needGrow, needConfigs, needAlter, needTrim),
-			lacking("kcat gives every record the current time.", needStamp))},
+			lacking("kcat has no such call.", needCreate, needDelete, needGrow, needConfigs, needAlter, needTrim, needSeek, needPause, needGroups, needCommitted),
+			lacking("kcat commits by itself.", needCommit),
+			lacking("librdkafka has the new group protocol since 2.4.", needConsumer),
+			lacking("kcat gives every record the current time.", needStamp)),
+		kafkaToo: map[string]string{"group-cooperative": "Who takes a partition over does not read what was never committed."}},
 	{Name: "franz-go", Version: "1.22.2", Language: "Go", command: "CACHE/goclients franz-go BOOTSTRAP"},
-	{Name: "sarama", Version: "1.61.1", Language: "Go", command: "CACHE/goclients sarama BOOTSTRAP"},
+	{Name: "sarama", Version: "1.61.1", Language: "Go", command: "CACHE/goclients sarama BOOTSTRAP",
+		lacks: merged(
+			lacking("sarama has no such call.", needAsync, needSeek, needNone),
+			lacking("sarama has classic groups only, and no cooperative strategy.", needConsumer, needCooperative))},
 	{Name: "kafka-go", Version: "0.4.51", Language: "Go", command: "CACHE/goclients kafka-go BOOTSTRAP",
 		lacks: merged(
-			lacking("kafka-go has no such call.", needTrim, needIdempotent),
+			lacking("kafka-go has no such call.", needTrim, needIdempotent, needAsync, needSeek, needPause, needNone),
+			lacking("kafka-go has classic groups only, without static members or a cooperative balancer.", needConsumer, needStatic, needCooperative),
 			lacking("Its Reader gives null for an empty value.", needNull, needNullHeader))},
-	{Name: "confluent-kafka-go", Version: "2.11.1", Language: "Go, librdkafka 2.11.1", command: "CACHE/goclients confluent-kafka-go BOOTSTRAP"},
+	{Name: "confluent-kafka-go", Version: "2.11.1", Language: "Go, librdkafka 2.11.1", command: "CACHE/goclients confluent-kafka-go BOOTSTRAP",
+		lacks: lacking("Its commit waits for the answer.", needAsync)},
 	{Name: "rdkafka", Version: "0.39.0", Language: "Rust, librdkafka", command: "CACHE/rust/release/adapter BOOTSTRAP",
-		kafkaToo: map[string]string{"configs-wrong": "Its call drops the error of a setting."}},
-	{Name: "kafkajs", Version: "2.2.4", Language: "JavaScript", command: "CACHE/node/node_modules/.bin/node CACHE/node/kafkajs.js BOOTSTRAP", inGroups: []string{needRead},
-		lacks: lacking("It takes only bytes as a header's value.", needNullHeader)},
-	{Name: "platformatic-kafka", Version: "2.12.1", Language: "TypeScript", command: "CACHE/node/node_modules/.bin/node CACHE/node/platformatic.js BOOTSTRAP", inGroups: []string{needRead}},
+		kafkaToo: map[string]string{
+			"configs-wrong":      "Its call drops the error of a setting.",
+			"group-commit-async": "The callback of its commits is never called."}},
+	{Name: "kafkajs", Version: "2.2.4", Language: "JavaScript", command: "CACHE/node/node_modules/.bin/node CACHE/node/kafkajs.js BOOTSTRAP",
+		lacks: merged(
+			lacking("kafkajs has classic groups only, without static members or a cooperative assigner.", needConsumer, needStatic, needCooperative),
+			lacking("kafkajs has no such setting.", needNone),
+			lacking("It takes only bytes as a header's value.", needNullHeader))},
+	{Name: "platformatic-kafka", Version: "2.12.1", Language: "TypeScript", command: "CACHE/node/node_modules/.bin/node CACHE/node/platformatic.js BOOTSTRAP",
+		lacks: merged(
+			lacking("It has no cooperative assigner.", needCooperative),
+			lacking("It has no such call.", needSeek, needPause))},
 }
 
 // root is the module's directory as seen from this package.

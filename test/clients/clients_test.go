@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/brokerd/brokerd/test/harness"
-	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // choice is what of the matrix is run, from the environment.
@@ -91,35 +90,26 @@ func TestClients(t *testing.T) {
 // askClient takes one client through the cases, with a node of its own.
 func askClient(t *testing.T, root string, c Client, chosen choice, results *matrix) {
 	broker := startNode(t, root, chosen.kafka)
-	groups := hasGroups(t, broker)
-	argv := c.argv(here(root), filepath.Join(root, ".cache", "clients"), broker.Addr())
-	var program *adapter
-	t.Cleanup(func() {
-		if program != nil {
-			program.end()
-		}
-	})
+	all := &crew{argv: c.argv(here(root), filepath.Join(root, ".cache", "clients"), broker.Addr())}
+	t.Cleanup(all.end)
 	for _, k := range Cases {
 		if !chosen.kase.MatchString(k.ID) {
 			continue
 		}
 		t.Run(k.ID, func(t *testing.T) {
-			if program == nil || program.ended {
-				p, err := startAdapter(argv)
-				if err != nil {
-					t.Fatal(err)
-				}
-				program = p
-			}
 			ctx, cancel := context.WithTimeout(t.Context(), 2*caseLimit)
 			defer cancel()
 			ask := func() error {
-				return k.run(&scene{ctx: ctx, topic: "case-" + k.ID, ask: program, node: broker})
+				first, err := all.hire()
+				if err != nil {
+					return err
+				}
+				return k.run(&scene{ctx: ctx, topic: "case-" + k.ID, ask: first, crew: all, node: broker})
 			}
-			v, why := judge(c, k, groups, chosen.kafka, ask)
+			v, why := judge(c, k, chosen.kafka, ask)
+			all.rest(v == fail)
 			results.set(c.ID(), k.ID, v, why)
 			if v == fail {
-				program.end() // whatever state it is in, the next case begins afresh
 				t.Error(why)
 			}
 		})
@@ -127,16 +117,13 @@ func askClient(t *testing.T, root string, c Client, chosen choice, results *matr
 }
 
 // judge asks for one case, or says why it need not be asked.
-func judge(c Client, k Case, groups, kafka bool, ask func() error) (verdict, string) {
+func judge(c Client, k Case, kafka bool, ask func() error) (verdict, string) {
 	if why := c.lack(k); why != "" {
 		return cannot, why
 	}
 	known := c.kafkaToo[k.ID]
 	if known != "" && !kafka {
 		return cannot, known + " The same against Apache Kafka 4.4.0."
-	}
-	if c.needsGroups(k) && !groups {
-		return waiting, ""
 	}
 	err := ask()
 	switch {
@@ -148,20 +135,4 @@ func judge(c Client, k Case, groups, kafka bool, ask func() error) (verdict, str
 		return cannot, known
 	}
 	return fail, err.Error()
-}
-
-// hasGroups is whether the broker has a group coordinator.
-func hasGroups(t *testing.T, broker node) (found bool) {
-	s := &scene{ctx: t.Context(), node: broker}
-	err := s.admin(func(adm *kadm.Client) error {
-		versions, err := adm.ApiVersions(s.ctx)
-		for _, v := range versions {
-			_, found = v.KeyMaxVersion(11)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
 }

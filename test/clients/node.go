@@ -30,7 +30,7 @@ func startNode(t testing.TB, root string, kafka bool) node {
 	if kafka {
 		return startKafka(t, root)
 	}
-	return &brokerdNode{harness.Start(t, harness.Options{}).Nodes[0]}
+	return &brokerdNode{harness.Start(t, harness.Options{Properties: groupSettings}).Nodes[0]}
 }
 
 type brokerdNode struct{ *harness.Node }
@@ -95,7 +95,11 @@ func (k *kafkaNode) Kill() {
 }
 
 func (k *kafkaNode) Restart() error {
-	k.cmd = exec.Command(k.script, "broker", k.dir, fmt.Sprint(k.port))
+	args := []string{"broker", k.dir, fmt.Sprint(k.port)}
+	for key, value := range groupSettings {
+		args = append(args, key+"="+value)
+	}
+	k.cmd = exec.Command(k.script, args...)
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	k.cmd.Stderr = &k.errors
 	if err := k.cmd.Start(); err != nil {

@@ -26,8 +26,9 @@ const caseLimit = 120 * time.Second
 // opened anew each time: what they have cached is not what the broker says now.
 type scene struct {
 	ctx   context.Context
-	topic string // a name of its own for each case
-	ask   *adapter
+	topic string   // a name of its own for each case
+	ask   *adapter // nil once it is a member of a group
+	crew  *crew    // where more adapters come from
 	node  node
 }
 
@@ -255,7 +256,7 @@ const (
 // same compares records, both in order of partition and offset.
 func same(got, want []record, parts part) error {
 	if len(got) != len(want) {
-		return fmt.Errorf("%d records, want %d", len(got), len(want))
+		return fmt.Errorf("%d records, %s, want %d, %s", len(got), places(got), len(want), places(want))
 	}
 	for i, g := range got {
 		w := want[i]
@@ -275,6 +276,20 @@ func same(got, want []record, parts part) error {
 		}
 	}
 	return nil
+}
+
+// places are the partitions of records, with how many there are and the first and last offset.
+func places(records []record) string {
+	type span struct{ count, first, last int64 }
+	spans := map[int32]span{}
+	for _, r := range records {
+		x, ok := spans[r.Partition]
+		if !ok {
+			x.first = r.Offset
+		}
+		spans[r.Partition] = span{x.count + 1, x.first, r.Offset}
+	}
+	return fmt.Sprint(spans)
 }
 
 // sameBytes tells null from empty.

@@ -48,6 +48,7 @@ func (c *confluent) calls() map[string]func(request, *answer) error {
 		"create": c.create, "describe": c.describe, "list": c.list, "delete": c.delete, "grow": c.grow,
 		"configs": c.configs, "alter": c.alter, "trim": c.trim, "produce": c.produce, "offset": c.offset,
 		"open": c.open, "poll": c.poll, "close": c.close,
+		"join": c.join, "commit": c.commit, "seek": c.seek, "pause": c.pause, "resume": c.resume, "committed": c.committed, "groups": c.groups,
 	}
 }
 
@@ -238,7 +239,7 @@ func (c *confluent) poll(r request, a *answer) error {
 			}
 			a.Records = append(a.Records, x)
 		case kafka.Error:
-			if e.IsFatal() {
+			if e.IsFatal() || e.Code() == kafka.ErrAutoOffsetReset {
 				return e
 			}
 		}

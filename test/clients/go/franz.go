@@ -48,6 +48,9 @@ func (f *franz) calls() map[string]func(request, *answer) error {
 		"create": f.create, "describe": f.describe, "list": f.list, "delete": f.delete, "grow": f.grow,
 		"configs": f.configs, "alter": f.alter, "trim": f.trim, "produce": f.produce, "offset": f.offset,
 		"open": f.openReader, "poll": f.poll, "close": f.close,
+		"join": f.join, "commit": f.commit, "committed": f.committed, "groups": f.groups, "seek": f.seek,
+		"pause":  func(r request, _ *answer) error { f.reader.PauseFetchPartitions(r.one()); return nil },
+		"resume": func(r request, _ *answer) error { f.reader.ResumeFetchPartitions(r.one()); return nil },
 	}
 }
 

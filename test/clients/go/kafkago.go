@@ -18,6 +18,7 @@ type kafkaGo struct {
 	readers   []*kafka.Reader
 	messages  chan kafka.Message
 	stop      context.CancelFunc
+	polled    []kafka.Message // by a member, not committed yet
 }
 
 func newKafkaGo(bootstrap string) client {
@@ -53,6 +54,7 @@ func (k *kafkaGo) calls() map[string]func(request, *answer) error {
 		"create": k.create, "describe": k.describe, "list": k.list, "delete": k.delete, "grow": k.grow,
 		"configs": k.configs, "alter": k.alter, "produce": k.produce, "offset": k.offset,
 		"open": k.open, "poll": k.poll, "close": k.close,
+		"join": k.join, "commit": k.commit, "committed": k.committed, "groups": k.groups,
 	}
 }
 
@@ -255,6 +257,7 @@ func (k *kafkaGo) poll(r request, a *answer) error {
 				x.Headers = append(x.Headers, header{h.Key, h.Value})
 			}
 			a.Records = append(a.Records, x)
+			k.polled = append(k.polled, m)
 		case <-end:
 			return nil
 		}
@@ -270,4 +273,54 @@ func (k *kafkaGo) close(request, *answer) error {
 		}
 	}
 	return nil
+}
+
+func (k *kafkaGo) join(r request, _ *answer) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	k.messages, k.polled, k.stop = make(chan kafka.Message, 1000), nil, cancel
+	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{k.bootstrap}, GroupID: r.Group, Topic: r.Topic,
+		Dialer:         &kafka.Dialer{ClientID: r.Client, Timeout: patience},
+		SessionTimeout: r.session(), HeartbeatInterval: r.heartbeat(), JoinGroupBackoff: r.heartbeat(), MaxWait: 200 * time.Millisecond,
+		StartOffset: map[string]int64{"earliest": kafka.FirstOffset, "latest": kafka.LastOffset}[r.Reset]})
+	k.readers = []*kafka.Reader{reader}
+	go func() {
+		for {
+			m, err := reader.FetchMessage(ctx)
+			if err != nil {
+				return
+			}
+			k.messages <- m
+		}
+	}()
+	return nil
+}
+
+func (k *kafkaGo) commit(request, *answer) error {
+	ctx, cancel := within()
+	defer cancel()
+	err := k.readers[0].CommitMessages(ctx, k.polled...)
+	k.polled = nil
+	return err
+}
+
+func (k *kafkaGo) committed(r request, a *answer) error {
+	got, err := k.client.OffsetFetch(context.Background(), &kafka.OffsetFetchRequest{GroupID: r.Group,
+		Topics: map[string][]int{r.Topic: {int(r.Partition)}}})
+	if err != nil {
+		return err
+	}
+	a.Offset = got.Topics[r.Topic][0].CommittedOffset
+	return errors.Join(got.Error, got.Topics[r.Topic][0].Error)
+}
+
+func (k *kafkaGo) groups(_ request, a *answer) error {
+	got, err := k.client.ListGroups(context.Background(), &kafka.ListGroupsRequest{})
+	if err != nil {
+		return err
+	}
+	a.Groups = map[string]string{}
+	for _, g := range got.Groups {
+		a.Groups[g.GroupID] = g.ProtocolType
+	}
+	return got.Error
 }

@@ -16,6 +16,7 @@ type kcat struct {
 	bootstrap string
 	topic     string
 	next      map[int32]string // where each partition of the open reader goes on
+	member    *kcatMember      // nil outside of groups
 }
 
 func newKcat(bootstrap string) client { return &kcat{bootstrap: bootstrap} }
@@ -38,7 +39,8 @@ func (*kcat) code(err error) int {
 func (k *kcat) calls() map[string]func(request, *answer) error {
 	return map[string]func(request, *answer) error{
 		"describe": k.describe, "list": k.list, "produce": k.produce, "offset": k.offset,
-		"open": k.open, "poll": k.poll, "close": func(request, *answer) error { return nil },
+		"open": k.open, "poll": k.poll, "close": k.close,
+		"join": k.join, "commit": func(request, *answer) error { return nil },
 	}
 }
 
@@ -202,6 +204,14 @@ func (k *kcat) open(r request, _ *answer) error {
 
 // poll reads what each partition has, to its end.
 func (k *kcat) poll(r request, a *answer) error {
+	if m := k.member; m != nil {
+		err := m.poll(r, a)
+		if err != nil {
+			k.member = nil
+			err = errors.Join(err, m.cmd.Wait())
+		}
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
 	defer cancel()
 	for partition, from := range k.next {

@@ -29,9 +29,22 @@ type request struct {
 	Records     []record          `json:"records"`
 	Count       int               `json:"count"`
 	Timeout     int               `json:"timeout"`
+	Group       string            `json:"group"`
+	Client      string            `json:"client"`
+	Reset       string            `json:"reset"`
+	Session     int               `json:"session"`
+	Heartbeat   int               `json:"heartbeat"`
+	Instance    string            `json:"instance"`
+	Cooperative bool              `json:"cooperative"`
+	Consumer    bool              `json:"consumer"`
+	Mode        string            `json:"mode"`
 }
 
 func (r request) timeout() time.Duration { return time.Duration(r.Timeout) * time.Millisecond }
+
+func (r request) session() time.Duration { return time.Duration(r.Session) * time.Millisecond }
+
+func (r request) heartbeat() time.Duration { return time.Duration(r.Heartbeat) * time.Millisecond }
 
 type position struct {
 	Partition int32  `json:"partition"`
@@ -69,6 +82,7 @@ type answer struct {
 	Offsets []int64           `json:"offsets,omitempty"`
 	Offset  int64             `json:"offset"`
 	Records []record          `json:"records,omitempty"`
+	Groups  map[string]string `json:"groups,omitempty"`
 }
 
 // client is what an adapter must do. A call that its client lacks is absent:

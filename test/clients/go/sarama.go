@@ -16,6 +16,7 @@ type saramaClient struct {
 	consumer  sarama.Consumer
 	parts     []sarama.PartitionConsumer
 	messages  chan *sarama.ConsumerMessage
+	member    *saramaMember // nil outside of groups
 }
 
 func millis(ms int64) time.Time { return time.UnixMilli(ms) }
@@ -57,6 +58,7 @@ func (s *saramaClient) calls() map[string]func(request, *answer) error {
 		"create": s.create, "describe": s.describe, "list": s.list, "delete": s.delete, "grow": s.grow,
 		"configs": s.configs, "alter": s.alter, "trim": s.trim, "produce": s.produce, "offset": s.offset,
 		"open": s.open, "poll": s.poll, "close": s.close,
+		"join": s.join, "commit": s.commit, "pause": s.pause, "resume": s.resume, "committed": s.committed, "groups": s.groups,
 	}
 }
 
@@ -214,6 +216,9 @@ func (s *saramaClient) poll(r request, a *answer) error {
 				x.Headers = append(x.Headers, header{string(h.Key), h.Value})
 			}
 			a.Records = append(a.Records, x)
+			if s.member != nil {
+				s.member.mark(m)
+			}
 		case <-end:
 			return nil
 		}
@@ -222,6 +227,9 @@ func (s *saramaClient) poll(r request, a *answer) error {
 }
 
 func (s *saramaClient) close(request, *answer) error {
+	if s.member != nil {
+		return s.leave()
+	}
 	for _, p := range s.parts {
 		if err := p.Close(); err != nil {
 			return err

@@ -32,6 +32,7 @@ public class Adapter {
         Map<String, String> configs(String topic) throws Exception;
         void alter(String topic, Map<String, String> configs) throws Exception;
         void trim(TopicPartition partition, long offset) throws Exception;
+        Map<String, String> groups() throws Exception;
     }
 
     static Calls admin() throws Exception {
@@ -118,6 +119,27 @@ public class Adapter {
             break;
         case "close":
             reader.close();
+            break;
+        case "join":
+            reader = Group.join(r);
+            break;
+        case "commit":
+            Group.commit(reader, text(r, "mode"));
+            break;
+        case "seek":
+            reader.seek(Group.partition(r), r.get("offset").getAsLong());
+            break;
+        case "pause":
+        case "resume":
+            Group.flow(reader, text(r, "op"), Group.partition(r));
+            break;
+        case "committed":
+            a.addProperty("offset", Group.committed(text(r, "group"), Group.partition(r)));
+            break;
+        case "groups":
+            JsonObject groups = new JsonObject();
+            for (Map.Entry<String, String> e : admin().groups().entrySet()) groups.addProperty(e.getKey(), e.getValue());
+            a.add("groups", groups);
             break;
         default:
             throw new UnsupportedOperationException(text(r, "op"));

@@ -64,4 +64,6 @@ public class Admin011 implements Adapter.Calls {
     }
 
     public void trim(TopicPartition partition, long offset) throws Exception { throw new UnsupportedOperationException("trim"); }
+
+    public Map<String, String> groups() throws Exception { throw new UnsupportedOperationException("groups"); }
 }

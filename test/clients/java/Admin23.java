@@ -11,4 +11,11 @@ public class Admin23 extends Admin11 {
             ops.add(new AlterConfigOp(new ConfigEntry(e.getKey(), e.getValue()), AlterConfigOp.OpType.SET));
         client.incrementalAlterConfigs(Collections.singletonMap(resource(topic), (Collection<AlterConfigOp>) ops)).all().get();
     }
+
+    /** The type of each group; a simple one, without members ever, has none. */
+    @Override public Map<String, String> groups() throws Exception {
+        Map<String, String> found = new HashMap<>();
+        for (ConsumerGroupListing g : client.listConsumerGroups().all().get()) found.put(g.groupId(), g.isSimpleConsumerGroup() ? "" : "consumer");
+        return found;
+    }
 }

@@ -18,12 +18,15 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
 })
 const codecs = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD }
 
-const kafka = new Kafka({ brokers: [process.argv[2]], logLevel: logLevel.NOTHING, retry: { initialRetryTime: 50, retries: 8 } })
+const base = { brokers: [process.argv[2]], logLevel: logLevel.NOTHING, retry: { initialRetryTime: 50, retries: 8 } }
+const kafka = new Kafka(base)
 const admin = kafka.admin()
 await admin.connect()
 const producers = new Map()
 let consumer
 let kept = []
+let subscribed
+let polled = new Map() // by a member: where each partition goes on
 
 // code looks for Kafka's number in an error, what it wraps and what it collects.
 function code (error) {
@@ -130,8 +133,10 @@ await serve({
   async poll (r) {
     const end = Date.now() + r.timeout
     while (kept.length < r.count && Date.now() < end) await sleep(20)
+    const given = kept.splice(0, r.count)
+    for (const { partition, message } of given) polled.set(partition, Number(message.offset) + 1)
     return {
-      records: kept.splice(0, r.count).map(({ partition, message: m }) => ({
+      records: given.map(({ partition, message: m }) => ({
         partition,
         offset: Number(m.offset),
         timestamp: Number(m.timestamp),
@@ -143,5 +148,35 @@ await serve({
   },
   async close () {
     await consumer.disconnect()
+  },
+  async join (r) {
+    kept = []
+    polled = new Map()
+    subscribed = r.topic
+    consumer = new Kafka({ ...base, clientId: r.client }).consumer({ groupId: r.group, sessionTimeout: r.session, heartbeatInterval: r.heartbeat, maxWaitTimeInMs: 200 })
+    await consumer.connect()
+    await consumer.subscribe({ topics: [r.topic], fromBeginning: r.reset === 'earliest' })
+    await consumer.run({ autoCommit: false, eachMessage: async ({ partition, message }) => { kept.push({ partition, message }) } })
+  },
+  async commit () {
+    await consumer.commitOffsets([...polled].map(([partition, offset]) => ({ topic: subscribed, partition, offset: String(offset) })))
+    polled.clear()
+  },
+  async seek (r) {
+    consumer.seek({ topic: r.topic, partition: r.partition, offset: String(r.offset) })
+  },
+  async pause (r) {
+    consumer.pause([{ topic: r.topic, partitions: [r.partition] }])
+  },
+  async resume (r) {
+    consumer.resume([{ topic: r.topic, partitions: [r.partition] }])
+  },
+  async committed (r) {
+    const found = await admin.fetchOffsets({ groupId: r.group, topics: [r.topic] })
+    return { offset: Number(found[0].partitions.find(p => p.partition === r.partition).offset) }
+  },
+  async groups () {
+    const { groups } = await admin.listGroups()
+    return { groups: Object.fromEntries(groups.map(g => [g.groupId, g.protocolType])) }
   }
 }, code)

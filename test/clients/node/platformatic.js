@@ -8,6 +8,8 @@ const producers = new Map()
 let consumer
 let stream
 let kept = []
+let polled = new Map() // by a member: the last message of each partition
+let broken // what became of the stream
 
 const apiCode = error => (typeof error?.apiCode === 'number' ? error.apiCode : 0)
 
@@ -87,6 +89,7 @@ await serve({
       offsets.push({ topic: r.topic, partition: p.partition, offset: BigInt(at) })
     }
     kept = []
+    broken = undefined
     consumer = new Consumer({ ...base, groupId: `group-${r.topic}`, maxWaitTime: 200, maxBytes: 64 << 20, maxBytesPerPartition: 64 << 20 })
     stream = await consumer.consume({ topics: [r.topic], mode: 'manual', offsets, autocommit: false })
     stream.on('data', message => kept.push(message))
@@ -94,9 +97,12 @@ await serve({
   },
   async poll (r) {
     const end = Date.now() + r.timeout
-    while (kept.length < r.count && Date.now() < end) await sleep(20)
+    while (kept.length < r.count && Date.now() < end && !broken) await sleep(20)
+    if (broken) throw broken
+    const given = kept.splice(0, r.count)
+    for (const m of given) polled.set(m.partition, m)
     return {
-      records: kept.splice(0, r.count).map(m => ({
+      records: given.map(m => ({
         partition: m.partition,
         offset: Number(m.offset),
         timestamp: Number(m.timestamp),
@@ -109,5 +115,35 @@ await serve({
   async close () {
     await stream.close()
     await consumer.close(true)
+  },
+  async join (r) {
+    kept = []
+    polled = new Map()
+    broken = undefined
+    const classic = { sessionTimeout: r.session, heartbeatInterval: r.heartbeat, rebalanceTimeout: patience }
+    consumer = new Consumer({
+      ...base,
+      clientId: r.client,
+      groupId: r.group,
+      maxWaitTime: 200,
+      ...(r.instance ? { groupInstanceId: r.instance } : {}),
+      ...(r.consumer ? { groupProtocol: 'consumer' } : classic)
+    })
+    stream = await consumer.consume({ topics: [r.topic], mode: 'committed', fallbackMode: r.reset === 'none' ? 'fail' : r.reset, autocommit: false })
+    stream.on('data', message => kept.push(message))
+    stream.on('error', error => { broken = error })
+  },
+  async commit () {
+    const offsets = [...polled.values()].map(m => ({ topic: m.topic, partition: m.partition, offset: m.offset + 1n, leaderEpoch: -1 }))
+    await consumer.commit({ offsets })
+    polled.clear()
+  },
+  async committed (r) {
+    const found = await admin.listConsumerGroupOffsets({ groups: [{ groupId: r.group, topics: [{ name: r.topic, partitionIndexes: [r.partition] }] }] })
+    return { offset: Number(found[0].topics[0].partitions[0].committedOffset) }
+  },
+  async groups () {
+    const found = await admin.listGroups()
+    return { groups: Object.fromEntries([...found].map(([id, g]) => [id, g.protocolType])) }
   }
 }, code)

@@ -129,5 +129,37 @@ class Client:
     async def do_close(self, r):
         await self.reader.stop()
 
+    async def do_join(self, r):
+        self.reader = AIOKafkaConsumer(
+            r["topic"], bootstrap_servers=BOOTSTRAP, group_id=r["group"], client_id=r["client"], enable_auto_commit=False,
+            auto_offset_reset=r["reset"], session_timeout_ms=r["session"], heartbeat_interval_ms=r["heartbeat"],
+            group_instance_id=r.get("instance"))
+        await self.reader.start()
+
+    async def do_commit(self, r):
+        if r["mode"] == "sync":
+            await self.reader.commit()
+            return
+        done = self.loop.create_future()
+        asyncio.ensure_future(self.reader.commit()).add_done_callback(done.set_result)
+        (await done).result()
+
+    async def do_seek(self, r):
+        self.reader.seek(TopicPartition(r["topic"], r["partition"]), r["offset"])
+
+    async def do_pause(self, r):
+        self.reader.pause(TopicPartition(r["topic"], r["partition"]))
+
+    async def do_resume(self, r):
+        self.reader.resume(TopicPartition(r["topic"], r["partition"]))
+
+    async def do_committed(self, r):
+        tp = TopicPartition(r["topic"], r["partition"])
+        found = await (await self.adm()).list_consumer_group_offsets(r["group"], partitions=[tp])
+        return {"offset": found[tp].offset}
+
+    async def do_groups(self, r):
+        return {"groups": dict(await (await self.adm()).list_consumer_groups())}
+
 
 lines.serve(Client(), code)

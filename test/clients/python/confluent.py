@@ -3,16 +3,13 @@ import sys
 import time
 
 import confluent_kafka
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 import lines
 
 BOOTSTRAP = sys.argv[1]
 LARGEST = 64 << 20
-# librdkafka before 1.6 asks a group coordinator before it looks up a logical offset, so the start is looked up here;
-# and its administration waits for nothing unless told to.
-OLD = confluent_kafka.version()[0].startswith("1.")
 PATIENCE = 60
 
 
@@ -36,6 +33,7 @@ class Client:
         self.producers = {}
         self.reader = None
         self.asker = None
+        self.reported = []  # of commits
 
     def create(self, r):
         wait(self.admin.create_topics([NewTopic(r["topic"], r["partitions"], r["replication"], config=r.get("configs", {}))], operation_timeout=PATIENCE))
@@ -121,7 +119,7 @@ class Client:
         self.reader = self.consumer()
         at = []
         for p in r["from"]:
-            if p["at"] == "start" and not OLD:
+            if p["at"] == "start":
                 n = confluent_kafka.OFFSET_BEGINNING
             elif p["at"] == "offset":
                 n = p["n"]
@@ -135,7 +133,8 @@ class Client:
         while len(got) < r["count"] and time.time() < deadline:
             for m in self.reader.consume(r["count"] - len(got), 0.2):
                 if m.error():
-                    if m.error().code() > 0:  # the others are librdkafka's news, as a broker that is down
+                    # The others below 0 are librdkafka's news, as a broker that is down.
+                    if m.error().code() > 0 or m.error().code() == KafkaError._AUTO_OFFSET_RESET:
                         raise KafkaException(m.error())
                     continue
                 got.append(lines.record(m.partition(), m.offset(), m.timestamp()[1], m.key(), m.value(), m.headers()))
@@ -143,6 +142,50 @@ class Client:
 
     def close(self, r):
         self.reader.close()
+
+    def join(self, r):
+        config = {"bootstrap.servers": BOOTSTRAP, "group.id": r["group"], "client.id": r["client"], "enable.auto.commit": False,
+                  "auto.offset.reset": "error" if r["reset"] == "none" else r["reset"],
+                  "on_commit": lambda error, partitions: self.reported.append(error)}
+        if "instance" in r:
+            config["group.instance.id"] = r["instance"]
+        if "consumer" in r:
+            config["group.protocol"] = "consumer"  # then the broker says how long a session is
+        else:
+            config.update({"session.timeout.ms": r["session"], "heartbeat.interval.ms": r["heartbeat"],
+                           "partition.assignment.strategy": "cooperative-sticky" if "cooperative" in r else "range"})
+        self.reader = Consumer(config)
+        self.reader.subscribe([r["topic"]])
+
+    def commit(self, r):
+        if r["mode"] == "sync":
+            self.reader.commit(asynchronous=False)
+            return
+        del self.reported[:]
+        self.reader.commit(asynchronous=True)
+        deadline = time.time() + PATIENCE
+        while not self.reported and time.time() < deadline:
+            self.reader.poll(0.05)
+        if not self.reported or self.reported[0]:
+            raise KafkaException(self.reported[0]) if self.reported else TimeoutError("no callback")
+
+    def seek(self, r):
+        self.reader.seek(TopicPartition(r["topic"], r["partition"], r["offset"]))
+
+    def pause(self, r):
+        self.reader.pause([TopicPartition(r["topic"], r["partition"])])
+
+    def resume(self, r):
+        self.reader.resume([TopicPartition(r["topic"], r["partition"])])
+
+    def committed(self, r):
+        c = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": r["group"]})
+        offset = c.committed([TopicPartition(r["topic"], r["partition"])], timeout=PATIENCE)[0].offset
+        c.close()
+        return {"offset": max(offset, -1)}  # none is librdkafka's -1001
+
+    def groups(self, r):
+        return {"groups": {g.id: g.protocol_type for g in self.admin.list_groups(timeout=PATIENCE)}}
 
 
 lines.serve(Client(), code)

@@ -141,5 +141,49 @@ class Client:
     def close(self, r):
         self.reader.close()
 
+    # groups
+
+    def join(self, r):
+        more = {"group_instance_id": r["instance"]} if "instance" in r else {}
+        if "cooperative" in r:
+            from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+            more["partition_assignment_strategy"] = [CooperativeStickyAssignor]
+        self.reader = KafkaConsumer(
+            r["topic"], bootstrap_servers=BOOTSTRAP, group_id=r["group"], client_id=r["client"], enable_auto_commit=False,
+            auto_offset_reset=r["reset"], session_timeout_ms=r["session"], heartbeat_interval_ms=r["heartbeat"], **more)
+
+    def commit(self, r):
+        if r["mode"] == "sync":
+            return self.reader.commit()
+        done = []
+        self.reader.commit_async(callback=lambda offsets, result: done.append(result))
+        deadline = time.time() + PATIENCE
+        while not done and time.time() < deadline:
+            self.reader.poll(timeout_ms=50)
+        if not done or isinstance(done[0], Exception):
+            raise done[0] if done else TimeoutError("no callback")
+
+    def seek(self, r):
+        self.reader.seek(TopicPartition(r["topic"], r["partition"]), r["offset"])
+
+    def pause(self, r):
+        self.reader.pause(TopicPartition(r["topic"], r["partition"]))
+
+    def resume(self, r):
+        self.reader.resume(TopicPartition(r["topic"], r["partition"]))
+
+    def committed(self, r):
+        """As lag programs do: a consumer of the group and the topic that never polls."""
+        c = KafkaConsumer(r["topic"], bootstrap_servers=BOOTSTRAP, group_id=r["group"], enable_auto_commit=False)
+        offset = c.committed(TopicPartition(r["topic"], r["partition"]))
+        c.close()
+        return {"offset": -1 if offset is None else offset}
+
+    def groups(self, r):
+        self._admin = None  # an old one does not try again where its connection has ended
+        if MAJOR > 2:
+            return {"groups": {g["group_id"]: g["protocol_type"] for g in self.admin().list_groups()}}
+        return {"groups": dict(self.admin().list_consumer_groups())}
+
 
 lines.serve(Client(), code)

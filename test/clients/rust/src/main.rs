@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use base64::{engine::general_purpose::STANDARD, Engine};
 use futures::executor::block_on;
 use futures::future::join_all;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
@@ -38,12 +39,26 @@ impl From<RDKafkaErrorCode> for Failure {
 
 type Answer = Result<Value, Failure>;
 
+/// Keeps what became of commits.
+#[derive(Default)]
+struct Reports(Mutex<Vec<KafkaResult<()>>>);
+
+impl ClientContext for Reports {}
+
+impl ConsumerContext for Reports {
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        self.0.lock().unwrap().push(result);
+    }
+}
+
+type Reader = BaseConsumer<Reports>;
+
 struct Adapter {
     bootstrap: String,
     admin: AdminClient<DefaultClientContext>,
-    asker: BaseConsumer,
+    asker: Reader,
     producers: HashMap<String, FutureProducer>,
-    reader: Option<BaseConsumer>,
+    reader: Option<Reader>,
 }
 
 fn bytes(v: &Value) -> Option<Vec<u8>> {
@@ -66,7 +81,41 @@ fn only<T>(results: Vec<Result<T, (String, RDKafkaErrorCode)>>) -> Answer {
     }
 }
 
-fn consumer(bootstrap: &str) -> BaseConsumer {
+/// The partition of a request.
+fn one(topic: &str, r: &Value) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, r["partition"].as_i64().unwrap() as i32);
+    list
+}
+
+/// A member of a group.
+fn member(bootstrap: &str, r: &Value) -> Result<Reader, KafkaError> {
+    let word = |name: &str| r[name].as_str().unwrap_or_default();
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", word("group"))
+        .set("client.id", word("client"))
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", if word("reset") == "none" { "error" } else { word("reset") });
+    if r["instance"].is_string() {
+        config.set("group.instance.id", word("instance"));
+    }
+    if r["consumer"] == true {
+        config.set("group.protocol", "consumer"); // then the broker says how long a session is
+    } else {
+        let strategy = if r["cooperative"] == true { "cooperative-sticky" } else { "range" };
+        config
+            .set("session.timeout.ms", r["session"].to_string())
+            .set("heartbeat.interval.ms", r["heartbeat"].to_string())
+            .set("partition.assignment.strategy", strategy);
+    }
+    let reader: Reader = config.create_with_context(Reports::default())?;
+    reader.subscribe(&[word("topic")])?;
+    Ok(reader)
+}
+
+fn consumer(bootstrap: &str) -> Reader {
     ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("group.id", "unused")
@@ -76,7 +125,7 @@ fn consumer(bootstrap: &str) -> BaseConsumer {
         .set("fetch.message.max.bytes", LARGEST)
         .set("fetch.max.bytes", "134217728")
         .set("receive.message.max.bytes", "134218752")
-        .create()
+        .create_with_context(Reports::default())
         .expect("consumer")
 }
 
@@ -135,8 +184,59 @@ impl Adapter {
                 self.reader = None;
                 Ok(json!({}))
             }
+            "join" => {
+                self.reader = Some(member(&self.bootstrap, r)?);
+                Ok(json!({}))
+            }
+            "commit" => self.commit(r["mode"] == "sync"),
+            "seek" => {
+                let at = Offset::Offset(r["offset"].as_i64().unwrap());
+                self.reader().seek(topic, r["partition"].as_i64().unwrap() as i32, at, PATIENCE)?;
+                Ok(json!({}))
+            }
+            "pause" => {
+                self.reader().pause(&one(topic, r))?;
+                Ok(json!({}))
+            }
+            "resume" => {
+                self.reader().resume(&one(topic, r))?;
+                Ok(json!({}))
+            }
+            "committed" => {
+                let asker: BaseConsumer =
+                    ClientConfig::new().set("bootstrap.servers", &self.bootstrap).set("group.id", r["group"].as_str().unwrap()).create()?;
+                let found = asker.committed_offsets(one(topic, r), PATIENCE)?;
+                Ok(json!({"offset": found.elements()[0].offset().to_raw().unwrap_or(-1).max(-1)})) // none is librdkafka's -1001
+            }
+            "groups" => {
+                let found = self.asker.fetch_group_list(None, PATIENCE)?;
+                Ok(json!({"groups": found.groups().iter().map(|g| (g.name().to_string(), g.protocol_type().to_string())).collect::<HashMap<_, _>>()}))
+            }
             op => Err(Failure(format!("no such call: {op}"), 0)),
         }
+    }
+
+    fn reader(&self) -> &Reader {
+        self.reader.as_ref().unwrap()
+    }
+
+    /// Commits what was polled. Without waiting, the callback says what became of it.
+    fn commit(&self, wait: bool) -> Answer {
+        if wait {
+            self.reader().commit_consumer_state(CommitMode::Sync)?;
+            return Ok(json!({}));
+        }
+        let reports = &self.reader().context().0;
+        reports.lock().unwrap().clear();
+        self.reader().commit_consumer_state(CommitMode::Async)?;
+        let end = Instant::now() + PATIENCE / 6;
+        while Instant::now() < end {
+            self.reader().poll(Duration::from_millis(20));
+            if let Some(result) = reports.lock().unwrap().pop() {
+                return Ok(result.map(|()| json!({}))?);
+            }
+        }
+        Err(Failure("no callback".into(), 0))
     }
 
     fn describe(&self, topic: &str) -> Answer {
@@ -240,15 +340,16 @@ impl Adapter {
         let end = Instant::now() + Duration::from_millis(r["timeout"].as_u64().unwrap());
         let mut records = vec![];
         while (records.len() as u64) < r["count"].as_u64().unwrap() && Instant::now() < end {
-            match self.reader.as_ref().unwrap().poll(Duration::from_millis(200)) {
+            match self.reader().poll(Duration::from_millis(200)) {
                 Some(Ok(m)) => {
                     let headers = m.headers().map_or(vec![], |all| all.iter().map(|h| json!({"key": h.key, "value": text(h.value)})).collect());
                     records.push(json!({"partition": m.partition(), "offset": m.offset(), "timestamp": m.timestamp().to_millis(),
                         "key": text(m.key()), "value": text(m.payload()), "headers": headers}));
                 }
                 Some(Err(e)) => {
+                    let lost = e.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset);
                     let failure = Failure::from(e);
-                    if failure.1 > 0 {
+                    if failure.1 > 0 || lost {
                         return Err(failure); // the others are librdkafka's news, as a broker that is down
                     }
                 }
