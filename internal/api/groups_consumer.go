@@ -79,7 +79,7 @@ func (a *groupsAPI) describeConsumers(c *wire.Call) wire.Outcome {
 				g = *h.body.(*kmsg.ConsumerGroupDescribeResponseGroup)
 				v.hideTopics(&g)
 			}
-			if req.IncludeAuthorizedOperations && h.err == nil {
+			if req.IncludeAuthorizedOperations && g.ErrorCode == 0 {
 				g.AuthorizedOperations = v.allowed(auth.Resource{Type: auth.Group, Name: g.Group}, groupOperations)
 			}
 			resp.Groups = append(resp.Groups, g)

@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -33,7 +34,7 @@ func (t *turn) showConsumer(c *consumer, r *kmsg.ConsumerGroupDescribeResponseGr
 		d.MemberID, d.InstanceID, d.RackID, d.MemberEpoch = id, m.about.instance, m.about.rack, m.current.epoch
 		d.ClientID, d.ClientHost = m.about.client.ID, m.about.client.Host
 		d.SubscribedTopics, d.SubscribedTopicRegex = append([]string{}, m.about.topics...), kmsg.StringPtr(text(m.about.regex))
-		d.Assignment, d.TargetAssignment = t.shown(m.current.assigned), t.shown(m.target)
+		d.Assignment, d.TargetAssignment = t.shown(m.current.assigned, m.current.revoking), t.shown(m.target, nil)
 		if d.MemberType = 1; m.about.classic != nil {
 			d.MemberType = 0
 		}
@@ -41,14 +42,15 @@ func (t *turn) showConsumer(c *consumer, r *kmsg.ConsumerGroupDescribeResponseGr
 	}
 }
 
-// shown is an assignment with the names of its topics. Those that are no more
-// have none, and are left out.
-func (t *turn) shown(s parts) kmsg.Assignment {
+// shown is an assignment with the names of its topics, and behind it what a
+// member has to give up and still has. Topics that are no more have no name, and
+// are left out.
+func (t *turn) shown(s, revoking parts) kmsg.Assignment {
 	a := kmsg.NewAssignment()
 	a.TopicPartitions = []kmsg.AssignmentTopicPartition{}
-	for _, id := range s.topics() {
+	for _, id := range s.union(revoking).topics() {
 		if name, _, ok := t.in.Cluster.Named(id); ok {
-			a.TopicPartitions = append(a.TopicPartitions, kmsg.AssignmentTopicPartition{TopicID: id, Topic: name, Partitions: s[id]})
+			a.TopicPartitions = append(a.TopicPartitions, kmsg.AssignmentTopicPartition{TopicID: id, Topic: name, Partitions: slices.Concat(s[id], revoking[id])})
 		}
 	}
 	return a
