@@ -79,7 +79,6 @@ var unasked = []struct {
 	{"74", "needs a leader epoch that has passed, that is a second node or a restart"},
 	{"80", "needs a preferred leader that is not there: test/cluster has two nodes more"},
 	{"83 95 101 107", "between brokers and their controller"},
-	{"110 111 112 113 128", "of the group protocol that is asked for in internal/broker, by a client: see exempt_test.go"},
 }
 
 // codesMissing compares the codes that were met with the two lists, and the

@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -113,8 +114,12 @@ func (s *side) learnMember(id string) {
 	s.given[role] = id
 }
 
-// madeOf is what an id that a broker gave begins with; of another it is empty.
+// madeOf is what an id that a broker gave begins with; of another it is empty. A
+// broker's id for a consumer looks like that of a topic, and begins with nothing.
 func madeOf(id string) string {
+	if _, err := base64.RawURLEncoding.DecodeString(id); err == nil && len(id) == 22 {
+		return "consumer "
+	}
 	i := len(id) - uuidSize
 	if i <= 0 || strings.Count(id[i:], "-") != 4 {
 		return ""

@@ -33,6 +33,8 @@ type side struct {
 	groups  []string            // that this test uses
 	members map[string]string   // roles, by the ids that it gave
 	given   map[string]string   // the other way
+	counts  bool                // whether before is known:
+	before  int32               // the epoch before a consumer group's first, which is 2 in Kafka
 
 	cluster, port, controllerPort string
 	own                           *strings.Replacer // of its addresses and directory
@@ -244,6 +246,12 @@ func listed(r *kmsg.ListOffsetsResponse) {
 func (s *side) learn(resp kmsg.Response) {
 	if r, ok := resp.(*kmsg.JoinGroupResponse); ok {
 		s.learnMember(r.MemberID)
+	}
+	if r, ok := resp.(*kmsg.ConsumerGroupHeartbeatResponse); ok && r.MemberID != nil {
+		s.learnMember(*r.MemberID)
+		if !s.counts {
+			s.counts, s.before = true, r.MemberEpoch-1
+		}
 	}
 	if r, ok := resp.(*kmsg.CreateTopicsResponse); ok {
 		for _, t := range r.Topics {

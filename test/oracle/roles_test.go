@@ -33,6 +33,8 @@ func (f flattener) role(path string, v reflect.Value) string {
 		return f.s.members[text]
 	case last == "MemberID" && madeOf(text) != "": // nobody has been told of it yet
 		return madeOf(text) + "member"
+	case (last == "MemberEpoch" || last == "AssignmentEpoch" || last == "Epoch") && positive:
+		return fmt.Sprint(v.Int() - int64(f.s.before))
 	case last == "ClusterID" && text == f.s.cluster:
 		return "its own"
 	case last == "Port" && text == f.s.port:
