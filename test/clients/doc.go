@@ -21,7 +21,7 @@
 //	    All else is red.
 //	I2  A reason in the table is either a call that the client does not have, or
 //	    a case that fails equally against Apache Kafka; AGAINST=kafka asks it.
-//	I3  docs/compatibility.md is written by a whole run against brokerd only.
+//	I3  docs/compatibility.md is written by a whole run against brokerd that passes.
 //
 // Goroutines: one per adapter reads its standard output and one its errors, both
 // end with the process; a restart case runs the node's restart beside the client
