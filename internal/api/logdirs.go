@@ -31,7 +31,7 @@ func (a *clusterAPI) logDirs(c *wire.Call) wire.Outcome {
 	v.hosted(req, func(t *meta.Topic, i int32) { s.add(t, i) })
 	for n, d := range dirs {
 		o := kmsg.NewDescribeLogDirsResponseDir()
-		o.Dir, o.TotalBytes, o.UsableBytes = d.Path, d.Total, d.Free
+		o.Dir, o.TotalBytes, o.UsableBytes = d.Path, d.Total, d.Usable
 		if d.Err != nil {
 			o.ErrorCode, o.TotalBytes, o.UsableBytes = kerr.KafkaStorageError.Code, -1, -1
 		} else {

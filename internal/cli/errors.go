@@ -113,8 +113,14 @@ func answeredText(a *client.Error) *cliError {
 	case errors.Is(a, client.ErrTimedOut):
 		e.code = exitTimeout
 		e.hint = "the broker goes on with it; look again in a moment"
-	case a.CodeName() == "LEADER_NOT_AVAILABLE":
-		e.text = fmt.Sprintf("%s %s: a partition of it has no leader", a.Doing, a.Name)
+	case errors.Is(a, client.ErrDiskFull):
+		e.hint = "free space there, or delete records: `brokerd configs alter --topic " + a.Name + " --set retention.ms=MS` or `brokerd topics delete NAME`.\nThe broker goes on by itself; its log says how much it wants free"
+	case errors.Is(a, client.ErrStorage):
+		e.hint = "the log of the broker that leads the partition says what failed: `brokerd topics describe " + a.Name + "` shows which broker that is"
+	case errors.Is(a, client.ErrNoLeader):
+		if a.Message == "" {
+			e.text = fmt.Sprintf("%s %q: a partition of it has no leader", a.Doing, a.Name)
+		}
 		e.hint = "its replicas are offline, or an election is under way: `brokerd topics describe " + a.Name + "` shows which, and a broker's /readyz and log say why"
 	case errors.Is(a, client.ErrUnsupported):
 		e.hint = "the broker is of another release, or not a brokerd; `brokerd version` shows this one's"

@@ -127,16 +127,12 @@ func (a *app) consume(c *cobra.Command, topics []string, f consumeFlags) error {
 	if err = a.topicsExist(look, cl.Admin(), topics); err == nil {
 		err = a.partitionsExist(look, cl.Admin(), topics[0], f.partitions)
 	}
-	var described []client.TopicDescription
 	if err == nil {
-		described, err = cl.Admin().DescribeTopics(look, topics...)
+		err = a.awaitLeader(look, cl.Admin(), topics, f.partitions)
 	}
 	cancel()
 	if err != nil {
 		return err
-	}
-	if text := leaderless(described, f.partitions); text != "" {
-		a.warn(text)
 	}
 	r := &reading{out: a.e.Out, print: print, max: f.max, idle: f.idle, onError: func(err error) error { return a.survive(err) }}
 	err = r.run(ctx, cl)
@@ -178,26 +174,58 @@ func (a *app) partitionsExist(ctx context.Context, admin *client.Admin, topic st
 	return nil
 }
 
-// leaderless says which of the partitions that are to be read nobody serves: a
-// consumer waits for their leader and tells nothing. "" if all are led.
-func leaderless(topics []client.TopicDescription, only []int32) string {
+// awaitLeader makes sure that there is something to read: a consumer waits for
+// the leader of a partition for ever, and tells nothing. Where some partitions have
+// none it warns; where all have none it waits for one until ctx ends.
+func (a *app) awaitLeader(ctx context.Context, admin *client.Admin, topics []string, only []int32) error {
+	for told := false; ; told = true {
+		described, err := admin.DescribeTopics(ctx, topics...)
+		if err != nil {
+			return err
+		}
+		led, text := leaders(described, only)
+		if led > 0 {
+			if text != "" {
+				a.warn("no leader serves " + text + ": nothing comes from there until one does; /readyz and the log of the brokers that hold it say why")
+			}
+			return nil
+		}
+		if !told {
+			a.note("no leader serves %s: waiting for one", text)
+		}
+		select {
+		case <-time.After(min(250*time.Millisecond, a.timeout/4)):
+		case <-ctx.Done():
+			return &cliError{text: "no leader serves " + text + ": there is nothing to read from", code: exitFailed,
+				err:  &client.Error{Doing: "read", Name: topics[0], Code: client.ErrNoLeader},
+				hint: "`brokerd topics describe " + topics[0] + "` shows where its replicas are; /readyz and the log of those brokers say why. --timeout waits longer for a leader"}
+		}
+	}
+}
+
+// leaders counts the partitions to be read that somebody serves, and names the others.
+func leaders(topics []client.TopicDescription, only []int32) (led int, others string) {
 	var names []string
 	for _, t := range topics {
 		for _, p := range t.Partitions {
-			if p.Leader < 0 && (len(only) == 0 || slices.Contains(only, p.Partition)) {
+			switch {
+			case len(only) > 0 && !slices.Contains(only, p.Partition):
+			case p.Leader >= 0:
+				led++
+			default:
 				names = append(names, fmt.Sprintf("%s-%d", t.Name, p.Partition))
 			}
 		}
 	}
 	const shown = 5
 	if len(names) == 0 {
-		return ""
+		return led, ""
 	}
 	list := strings.Join(names[:min(shown, len(names))], ", ")
 	if more := len(names) - shown; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	return "no leader serves " + list + ": nothing comes from there until one does; /readyz and the log of the brokers that hold it say why"
+	return led, list
 }
 
 // survive lets a consumer go on over what passes by itself.

@@ -81,7 +81,7 @@ func (a *app) produce(c *cobra.Command, topic string, p produceFlags) error {
 		return err
 	}
 	defer done()
-	s := &sending{a: a, client: cl, topic: topic}
+	s := &sending{a: a, client: cl, topic: topic, partition: p.partition}
 	for ctx.Err() == nil && !s.failed() {
 		rec, err := nextLine(ctx, lines)
 		if errors.Is(err, io.EOF) {
@@ -132,14 +132,16 @@ func headerFlags(pairs []string) ([]client.Header, error) {
 
 // sending counts what came of the records.
 type sending struct {
-	a      *app
-	client *client.Client
-	topic  string
+	a         *app
+	client    *client.Client
+	topic     string
+	partition int32 // that all go to, -1: any
 
 	mu    sync.Mutex
 	sent  int
 	acked int
 	first error
+	lost  int32           // partition of the first that failed, -1: none was chosen
 	ends  map[int32]int64 // by partition, the last offset
 }
 
@@ -153,7 +155,7 @@ func (s *sending) done(r *client.Record, err error) {
 	defer s.mu.Unlock()
 	if err != nil {
 		if s.first == nil {
-			s.first = s.client.SendError(s.topic, err)
+			s.first, s.lost = s.client.SendError(s.topic, err), r.Partition
 		}
 		return
 	}
@@ -176,7 +178,8 @@ func (s *sending) failed() bool {
 
 // finish waits for what is under way and says what came of it.
 func (s *sending) finish(ctx context.Context, reading error) error {
-	flushed := s.client.Flush(ctx)
+	flushed := s.flush(ctx)
+	s.explain(ctx, flushed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -198,6 +201,39 @@ func (s *sending) finish(ctx context.Context, reading error) error {
 		s.a.note("%s", s.summary())
 	}
 	return reading
+}
+
+// late is how much longer than --timeout the client below may take to give a
+// record up: it looks at its clock when an answer comes, or a metadata update.
+const late = 250 * time.Millisecond
+
+func (s *sending) flush(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, max(s.a.timeout, time.Second)+late)
+	defer cancel()
+	return s.client.Flush(limited)
+}
+
+// explain finds the reason where all that is known is that time is up, or a bare code.
+func (s *sending) explain(ctx context.Context, flushed error) {
+	s.mu.Lock()
+	first, lost := s.first, s.lost
+	s.mu.Unlock()
+	if first == nil && errors.Is(flushed, context.DeadlineExceeded) && ctx.Err() == nil {
+		first, lost = s.client.SendError(s.topic, client.ErrUnacknowledged), s.partition
+	}
+	if first == nil {
+		return
+	}
+	if errors.Is(first, client.ErrTimedOut) || errors.Is(first, client.ErrNoLeader) || errors.Is(first, client.ErrStorage) {
+		limited, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if why := s.client.Unstored(limited, s.topic, lost); why != nil {
+			first = why
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first = first
 }
 
 func (s *sending) summary() string {

@@ -117,7 +117,8 @@ func (d *logDir) room(now time.Time) error {
 		d.ask()
 	}
 	if d.full.Load() {
-		return fmt.Errorf("%s: %d bytes are free: %w", d.path, d.free.Load(), ErrDiskFull)
+		free, least := d.free.Load(), reserve(d.total.Load())
+		return fmt.Errorf("%s has %d MiB free and takes records from %d MiB on: %w", d.path, free>>20, least>>20, ErrDiskFull)
 	}
 	return nil
 }
@@ -138,20 +139,24 @@ func (d *logDir) ask() {
 	full := short(free, d.total.Load())
 	if d.full.Swap(full) != full {
 		if full {
-			d.logger.Error("log directory is short of space: produce is refused until some is freed", "dir", d.path, "free", free)
+			d.logger.Error("log directory is short of space: produce is refused until some is freed", "dir", d.path, "free", free, "needed", reserve(d.total.Load()))
 		} else {
 			d.logger.Info("log directory has space again", "dir", d.path, "free", free)
 		}
 	}
 }
 
+// reserve is what is kept free: below it, produce is refused.
+func reserve(total int64) int64 { return max(leastFree, min(mostReserve, total/100)) }
+
 // short says whether so much free space is too little.
-func short(free, total int64) bool { return free < max(leastFree, min(mostReserve, total/100)) }
+func short(free, total int64) bool { return free < reserve(total) }
 
 // DirState is one log directory. Err is set once it has failed.
 type DirState struct {
 	Path        string
 	Free, Total int64
+	Usable      int64 // of the free space, for records: 0 when produce is refused
 	Full        bool
 	Err         error
 	Logs        []*Log
@@ -163,6 +168,9 @@ func (s *Store) Dirs() []DirState {
 	for i, d := range s.dirs {
 		d.ask()
 		out[i] = DirState{Path: d.path, Free: d.free.Load(), Total: d.total.Load(), Full: d.full.Load(), Err: d.failure()}
+		if !out[i].Full {
+			out[i].Usable = max(0, out[i].Free-reserve(out[i].Total))
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

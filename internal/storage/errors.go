@@ -11,7 +11,7 @@ var (
 	ErrTxnState         = errors.New("record does not fit the producer's transaction")
 	ErrCoordinatorEpoch = errors.New("transaction coordinator epoch is stale")
 	ErrTooLarge         = errors.New("batch is larger than a segment")
-	ErrDiskFull         = errors.New("log directory is short of space")
+	ErrDiskFull         = errors.New("disk is full")
 	ErrNoDescriptors    = errors.New("too many files and connections are open; raise the limit of open files")
 	ErrDirFailed        = errors.New("log directory has failed")
 	ErrCorrupt          = errors.New("log is corrupt below its durable checkpoint")

@@ -33,11 +33,15 @@ var (
 	ErrOffsetOutOfRange   error = kerr.OffsetOutOfRange
 	ErrSecurityDisabled   error = kerr.SecurityDisabled
 	ErrStorage            error = kerr.KafkaStorageError
+	ErrNoLeader           error = kerr.LeaderNotAvailable
 	ErrUnknownServerError error = kerr.UnknownServerError
 	ErrUnknownBroker      error = kerr.BrokerIDNotRegistered
 	ErrUnknownGroup       error = kerr.GroupIDNotFound
 	ErrNonEmptyGroup      error = kerr.NonEmptyGroup
 	ErrGroupSubscribed    error = kerr.GroupSubscribedToTopic
+
+	// ErrDiskFull is ErrStorage for a reason that passes when space is freed.
+	ErrDiskFull = fmt.Errorf("disk is full: %w", kerr.KafkaStorageError)
 
 	// ErrNotAuthorized stands for every answer that says who you are, or what
 	// you may do, is not enough.

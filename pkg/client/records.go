@@ -19,6 +19,9 @@ type (
 // DataLoss says that records which a reader was to read next are gone.
 type DataLoss = kgo.ErrDataLoss
 
+// ErrUnacknowledged says that a record was given up because its time was up.
+var ErrUnacknowledged = kgo.ErrRecordTimeout
+
 // ErrClosed says that the client is closed.
 var ErrClosed = kgo.ErrClientClosed
 

@@ -71,6 +71,12 @@ func TestDiskFull(t *testing.T) {
 	if !errors.Is(refused, kerr.KafkaStorageError) {
 		t.Fatalf("after %d records of 800 KiB on 256 MiB: %v", acked, refused)
 	}
+	// A producer that tries again until its time is up is told of the disk, too.
+	cli := exec.Command(harness.Binary(t), "produce", "filler", "--timeout", "2s", "--bootstrap-server", node.Addr())
+	cli.Stdin = strings.NewReader("no room\n")
+	if out, err := cli.CombinedOutput(); err == nil || !strings.Contains(string(out), "the disk of broker 1 is full") {
+		t.Errorf("brokerd produce on a full disk: %v\n%s", err, out)
+	}
 	if body := readiness(t, node); !strings.Contains(body, "short of space") {
 		t.Errorf("/readyz does not say why: %s", body)
 	}
