@@ -91,7 +91,7 @@ func (n *testNode) activate() {
 	n.t.Helper()
 	ctl := n.deps.Controller
 	ctl.Register(meta.RegisterBroker{
-		Dirs: []step.TopicID{{15: 1}}, BootID: "boot", Voter: true, Rack: "r1",
+		Dirs: []step.TopicID{{14: 1}}, BootID: "boot", Voter: true, Rack: "r1",
 		Endpoints: []meta.Endpoint{
 			{Listener: "PLAINTEXT", Host: "plain.example", Port: 9092},
 			{Listener: "OTHER", Host: "other.example", Port: 9192},

@@ -269,10 +269,16 @@ func (a *lifeAPI) fault(c *wire.Call) wire.Outcome {
 	})
 }
 
+// dirs takes a broker's word for the directories that its replicas lie in. A broker
+// of an older life is refused as a whole; what is wrong with one directory is the
+// error of each partition in it.
 func (a *lifeAPI) dirs(c *wire.Call) wire.Outcome {
 	req := kmsg.NewPtrAssignReplicasToDirsRequest()
 	if !read(c, req) {
 		return malformed()
+	}
+	if len(req.Directories) == 0 {
+		return wire.Respond(c, kmsg.NewPtrAssignReplicasToDirsResponse())
 	}
 	var cmds []meta.Command
 	for _, d := range req.Directories {
@@ -288,9 +294,27 @@ func (a *lifeAPI) dirs(c *wire.Call) wire.Outcome {
 		a.d.Controller.Submit(cmds, deadline, done)
 	}, func(com controller.Committed) kmsg.Response {
 		resp := kmsg.NewPtrAssignReplicasToDirsResponse()
-		resp.ErrorCode = peerCode(com.Err)
+		if len(com.Results) < len(cmds) || errors.Is(com.Err, meta.ErrStaleBroker) || errors.Is(com.Err, meta.ErrUnknownBroker) {
+			resp.ErrorCode = peerCode(com.Err)
+			return resp
+		}
+		for i, d := range req.Directories {
+			resp.Directories = append(resp.Directories, dirAnswer(d, peerCode(com.Results[i].Err)))
+		}
 		return resp
 	})
+}
+
+func dirAnswer(d kmsg.AssignReplicasToDirsRequestDirectory, code int16) (out kmsg.AssignReplicasToDirsResponseDirectory) {
+	out.ID = d.ID
+	for _, t := range d.Topics {
+		o := kmsg.AssignReplicasToDirsResponseDirectoryTopic{TopicID: t.TopicID}
+		for _, p := range t.Partitions {
+			o.Partitions = append(o.Partitions, kmsg.AssignReplicasToDirsResponseDirectoryTopicPartition{Partition: p.Partition, ErrorCode: code})
+		}
+		out.Topics = append(out.Topics, o)
+	}
+	return out
 }
 
 func (a *lifeAPI) member(c *wire.Call) wire.Outcome {

@@ -89,3 +89,56 @@ func TestLifeOverTheWire(t *testing.T) {
 		t.Errorf("no controller: %+v", got)
 	}
 }
+
+// TestAssignReplicasToDirs is API 73: a broker's directories are noted for the
+// replicas that it names, and for nobody else's.
+func TestAssignReplicasToDirs(t *testing.T) {
+	n := startNode(t)
+	topic := createTopic(n, "t", 2).ID
+	self, _ := n.deps.Catalog.Image().Broker(1)
+	dir := self.Dirs[0]
+	one := func(id step.TopicID, topic step.TopicID, partitions ...int32) (d kmsg.AssignReplicasToDirsRequestDirectory) {
+		d.ID = id
+		at := kmsg.AssignReplicasToDirsRequestDirectoryTopic{TopicID: topic}
+		for _, p := range partitions {
+			at.Partitions = append(at.Partitions, kmsg.AssignReplicasToDirsRequestDirectoryTopicPartition{Partition: p})
+		}
+		d.Topics = append(d.Topics, at)
+		return d
+	}
+	assign := func(epoch int64, dirs ...kmsg.AssignReplicasToDirsRequestDirectory) *kmsg.AssignReplicasToDirsResponse {
+		t.Helper()
+		return ask[*kmsg.AssignReplicasToDirsResponse](n, &kmsg.AssignReplicasToDirsRequest{BrokerID: 1, BrokerEpoch: epoch, Directories: dirs})
+	}
+	where := func(i int32) step.TopicID {
+		found, _ := n.deps.Catalog.Image().Topic(topic)
+		p, _ := found.Partition(i)
+		if p.Dirs == nil {
+			return step.TopicID{}
+		}
+		return p.Dirs[0]
+	}
+	if got := assign(self.Epoch-1, one(dir, topic, 0)); got.ErrorCode != kerr.StaleBrokerEpoch.Code || !where(0).IsZero() {
+		t.Errorf("an older life: %+v, in %s", got, where(0))
+	}
+	// A directory that is not this broker's, a topic and a partition that are not there.
+	got := assign(self.Epoch, one(dir, topic, 1, 9), one(step.TopicID{7}, topic, 0), one(dir, step.TopicID{8}, 0))
+	if got.ErrorCode != 0 || len(got.Directories) != 3 || where(1) != dir || !where(0).IsZero() {
+		t.Fatalf("%+v, in %s and %s", got, where(0), where(1))
+	}
+	for i, want := range []int16{0, kerr.InvalidRequest.Code, 0} {
+		for _, p := range got.Directories[i].Topics[0].Partitions {
+			if p.ErrorCode != want {
+				t.Errorf("directory %d, partition %d: %d, want %d", i, p.Partition, p.ErrorCode, want)
+			}
+		}
+	}
+	if got := assign(self.Epoch); got.ErrorCode != 0 || len(got.Directories) != 0 {
+		t.Errorf("nothing: %+v", got)
+	}
+	idle := newNode(t, false)
+	idle.run()
+	if got := ask[*kmsg.AssignReplicasToDirsResponse](idle, &kmsg.AssignReplicasToDirsRequest{Directories: []kmsg.AssignReplicasToDirsRequestDirectory{one(dir, topic, 0)}}); got.ErrorCode != kerr.NotController.Code {
+		t.Errorf("no controller: %+v", got)
+	}
+}

@@ -28,7 +28,7 @@ func (b *Broker) assignDir(ctx context.Context, dir step.TopicID, ids []step.Par
 		if err != nil {
 			return err
 		}
-		return kerr.ErrorForCode(resp.(*kmsg.AssignReplicasToDirsResponse).ErrorCode)
+		return assignError(resp.(*kmsg.AssignReplicasToDirsResponse))
 	}
 	done := make(chan error, 1)
 	b.control.Submit([]meta.Command{cmd}, time.Now().Add(assignWait), func(c controller.Committed) {
@@ -43,6 +43,22 @@ func (b *Broker) assignDir(ctx context.Context, dir step.TopicID, ids []step.Par
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func assignError(resp *kmsg.AssignReplicasToDirsResponse) error {
+	if resp.ErrorCode != 0 {
+		return kerr.ErrorForCode(resp.ErrorCode)
+	}
+	for _, d := range resp.Directories {
+		for _, t := range d.Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode != 0 {
+					return kerr.ErrorForCode(p.ErrorCode)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func assignRequest(cmd meta.AssignDir) *kmsg.AssignReplicasToDirsRequest {

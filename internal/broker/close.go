@@ -13,6 +13,7 @@ import (
 func (b *Broker) Close(ctx context.Context) error {
 	b.http.draining.Store(true)
 	b.finishWrites(ctx)
+	told := b.tellPlaces(ctx)
 	if b.o.Conf.HasRole("broker") {
 		if err := b.control.Leave(ctx); err != nil {
 			b.o.Log.Warn("leaving without the controller's consent", "error", err)
@@ -27,7 +28,7 @@ func (b *Broker) Close(ctx context.Context) error {
 		b.o.Log.Warn("connections were cut", "error", err)
 	}
 	err := b.end()
-	if err == nil && epoch > 0 {
+	if err == nil && epoch > 0 && told {
 		err = b.leave(epoch)
 	}
 	return errors.Join(err, b.unlock())
@@ -45,8 +46,23 @@ func (b *Broker) finishWrites(ctx context.Context) {
 	b.replicas.Quiesce(ctx)
 }
 
-// leave writes the marker. Only when everything is on disk: the controller
-// believes it (S1).
+// tellPatience is how long a stop waits for the controller to learn where the
+// newest replicas lie.
+const tellPatience = 2 * time.Second
+
+// tellPlaces says whether the controller knows where every log lies that has files.
+func (b *Broker) tellPlaces(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, tellPatience)
+	defer cancel()
+	told := b.replicas.TellPlaces(ctx)
+	if !told {
+		b.o.Log.Warn("the controller was not told where the newest partitions lie: the next start takes this stop for an unclean one")
+	}
+	return told
+}
+
+// leave writes the marker. Only when everything is on disk and the controller
+// knows where: it believes it (S1).
 func (b *Broker) leave(epoch int64) error {
 	return leaveMarker(b.o.FS, b.metadataDir(), marker{epoch: epoch, boot: b.boot})
 }

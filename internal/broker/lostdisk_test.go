@@ -1,13 +1,11 @@
 package broker
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -30,30 +28,7 @@ func scattered(t *testing.T, dir string, more map[string]string, n int32) {
 			t.Fatal(err)
 		}
 	}
-	placed(t, b, n)
-	stop(t, b)
-}
-
-// placed waits until the controller knows where each partition of t lies.
-func placed(t *testing.T, b *Broker, n int32) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	w := b.catalog.Watch()
-	defer w.Close()
-	for known := int32(0); known < n; {
-		im, _, err := w.Next(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		known = 0
-		topic, _ := im.TopicNamed("t")
-		for p := range n {
-			if rec, _ := topic.Partition(p); rec.Dirs != nil {
-				known++
-			}
-		}
-	}
+	stop(t, b) // at once: a clean stop tells where they lie
 }
 
 // away takes a directory's disk away, as if it were not mounted; back mounts it.

@@ -178,12 +178,15 @@ func (a *app) partitionsExist(ctx context.Context, admin *client.Admin, topic st
 // the leader of a partition for ever, and tells nothing. Where some partitions have
 // none it warns; where all have none it waits for one until ctx ends.
 func (a *app) awaitLeader(ctx context.Context, admin *client.Admin, topics []string, only []int32) error {
-	for told := false; ; told = true {
+	for text := ""; ; {
 		described, err := admin.DescribeTopics(ctx, topics...)
-		if err != nil {
+		if err != nil && (text == "" || ctx.Err() == nil) {
 			return err
 		}
-		led, text := leaders(described, only)
+		told, led := text != "", 0
+		if err == nil {
+			led, text = leaders(described, only)
+		}
 		if led > 0 {
 			if text != "" {
 				a.warn("no leader serves " + text + ": nothing comes from there until one does; /readyz and the log of the brokers that hold it say why")

@@ -22,7 +22,7 @@ func (c RegisterBroker) apply(e *Editor) Result {
 		return failf(ErrDuplicateBroker, "broker %d registered meanwhile, at %d", c.ID, seen)
 	}
 	for i, dir := range c.Dirs {
-		if dir.IsZero() || slices.Contains(c.Dirs[:i], dir) || e.ownerOf(dir, c.ID) >= 0 {
+		if dir.IsZero() || dir == LostDir || slices.Contains(c.Dirs[:i], dir) || e.ownerOf(dir, c.ID) >= 0 {
 			return failf(ErrInvalidBroker, "directory id %s is zero or used twice", dir)
 		}
 	}
@@ -48,7 +48,9 @@ func (e *Editor) ownerOf(dir step.TopicID, but int32) int32 {
 // of the ELR where its tail may be gone (S1, S2).
 func (e *Editor) leaveFormerLife(c RegisterBroker, old *Broker) {
 	safe, lostDir := false, false
+	toldAll := false // of every log that has files somebody noted where it lies
 	if old != nil {
+		toldAll = c.CleanEpoch == old.Epoch
 		sameBoot := c.BootID != "" && c.BootID == old.BootID && !c.DiskError
 		safe = c.CleanEpoch == old.Epoch || sameBoot
 		for _, dir := range old.Dirs {
@@ -62,7 +64,11 @@ func (e *Editor) leaveFormerLife(c RegisterBroker, old *Broker) {
 		if !c.first {
 			// A repair counts from here on; the broker reports again what is still bad.
 			ch.heal |= corrupt
-			if p.away(pos, c.Dirs) && len(p.set.ids) == 1 {
+			gone := p.away(pos, c.Dirs)
+			if lostDir && !toldAll && p.unplaced(pos) {
+				gone, ch.set = true, e.intern(p.set.placed(pos, LostDir))
+			}
+			if gone && len(p.set.ids) == 1 {
 				ch.harm = offline // its data did not come: it would lead with nothing
 			}
 		}
@@ -78,15 +84,23 @@ func (e *Editor) leaveFormerLife(c RegisterBroker, old *Broker) {
 // moved says whether a replica's directory did not come back: then its data did
 // not either. Of a replica whose directory nobody noted that is not known.
 func (e *Editor) moved(p part, pos int, dirs []step.TopicID, lostDir bool) bool {
-	if p.set.dirs == nil || p.set.dirs[pos].IsZero() {
+	if p.unplaced(pos) {
 		return lostDir
 	}
 	return p.away(pos, dirs)
 }
 
+// LostDir, Kafka's id for a directory that is lost, stands for the directory of a
+// replica of which nobody had noted where it lay when one did not come back: it may
+// have been that one, so an only replica must not lead before it is found.
+var LostDir = step.TopicID{15: 1}
+
+// unplaced says that nobody has noted where a replica lies.
+func (p part) unplaced(pos int) bool { return p.set.dirs == nil || p.set.dirs[pos].IsZero() }
+
 // away says that a replica is known to lie in none of its broker's directories.
 func (p part) away(pos int, dirs []step.TopicID) bool {
-	return p.set.dirs != nil && !p.set.dirs[pos].IsZero() && !slices.Contains(dirs, p.set.dirs[pos])
+	return !p.unplaced(pos) && !slices.Contains(dirs, p.set.dirs[pos])
 }
 
 // sweep visits every partition that has a replica on a broker. f may alter it.
@@ -213,12 +227,8 @@ func (c AssignDir) apply(e *Editor) Result {
 		if !ok {
 			continue
 		}
-		s := replicaSet{ids: p.set.ids, adding: p.set.adding, removing: p.set.removing}
-		s.dirs = make([]step.TopicID, len(s.ids))
-		copy(s.dirs, p.set.dirs)
-		s.dirs[pos] = c.Dir
 		ch := e.changeOf(t, p)
-		ch.set = e.intern(s)
+		ch.set = e.intern(p.set.placed(pos, c.Dir))
 		if p.away(pos, b.Dirs) && !c.first {
 			ch.heal = offline // it was found in another directory
 		}

@@ -351,8 +351,21 @@ func TestFaults(t *testing.T) {
 		t.Fatalf("another disk: %+v", p)
 	}
 	c.state(1, Active)
-	if p, q := c.part(id, 0), c.part(id, 1); p.Leader != -1 || q.Leader != 1 {
-		t.Fatalf("led with nothing: %+v; nobody knows where the other was: %+v", p, q)
+	// Nobody knows where the other was: it may have been there.
+	if p, q := c.part(id, 0), c.part(id, 1); p.Leader != -1 || q.Leader != -1 || q.Dirs[0] != LostDir {
+		t.Fatalf("led with nothing: %+v %+v", p, q)
+	}
+	// Another start changes nothing, but that it is found does.
+	r = c.registration(1)
+	r.Dirs = []step.TopicID{tid(1, 8, 8)}
+	c.must(r)
+	c.state(1, Active)
+	if q := c.part(id, 1); q.Leader != -1 {
+		t.Fatalf("led with nothing at the second start: %+v", q)
+	}
+	c.must(AssignDir{Broker: 1, BrokerEpoch: c.epoch(1), Dir: tid(1, 8, 8), Partitions: at(1)})
+	if q := c.part(id, 1); q.Leader != 1 {
+		t.Fatalf("it was here: %+v", q)
 	}
 	// It was carried over into another directory.
 	c.must(AssignDir{Broker: 1, BrokerEpoch: c.epoch(1), Dir: tid(1, 8, 8), Partitions: at(0)})
@@ -370,5 +383,20 @@ func TestFaults(t *testing.T) {
 	c.state(1, Active)
 	if p := c.part(id, 0); p.Leader != -1 {
 		t.Fatalf("the disk with the data is away: %+v", p)
+	}
+}
+
+// TestUnplacedAfterCleanStop: at a clean stop the controller knew where all logs
+// with files lie. What it did not know had none, and is led after the loss of a disk.
+func TestUnplacedAfterCleanStop(t *testing.T) {
+	c := newCluster(t, 1)
+	id := c.create("t", []int32{1})
+	r := c.registration(1)
+	r.Dirs = []step.TopicID{tid(1, 8, 8)}
+	r.CleanEpoch = c.epoch(1)
+	c.must(r)
+	c.state(1, Active)
+	if p := c.part(id, 0); p.Leader != 1 {
+		t.Fatalf("%+v", p)
 	}
 }

@@ -112,7 +112,7 @@ func TestFirstVersions(t *testing.T) {
 		do(AssignDir{Broker: 1, BrokerEpoch: c.epoch(1), Dir: dir, Partitions: at(0)})
 		c.must(ReportFault{Broker: 1, BrokerEpoch: c.epoch(1), Partitions: at(1), Corrupt: true})
 		r := c.registration(1)
-		r.Dirs = []step.TopicID{tid(7, 7)}
+		r.Dirs, r.CleanEpoch = []step.TopicID{tid(7, 7)}, c.epoch(1)
 		do(r)
 		c.state(1, Active)
 		check("its directory is away", 0, !newer)

@@ -87,6 +87,14 @@ func (s *replicaSet) strangers(to *replicaSet) mask {
 	return m
 }
 
+// placed is the set with another directory for one replica.
+func (s *replicaSet) placed(pos int, dir step.TopicID) replicaSet {
+	next := replicaSet{ids: s.ids, adding: s.adding, removing: s.removing, dirs: make([]step.TopicID, len(s.ids))}
+	copy(next.dirs, s.dirs)
+	next.dirs[pos] = dir
+	return next
+}
+
 // key is what makes two sets the same one.
 func (s *replicaSet) key() string {
 	b := make([]byte, 0, 5+len(s.ids)*20)

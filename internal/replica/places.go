@@ -19,6 +19,10 @@ type places struct {
 
 	mu    sync.Mutex
 	queue map[string][]step.PartitionID // by the directory's path
+	// untold counts what is in the queue or on its way to the controller; told is
+	// closed when it falls to 0, nil while nobody waits for that.
+	untold int
+	told   chan struct{}
 }
 
 const (
@@ -38,6 +42,7 @@ func (m *Manager) place(dir string, id step.PartitionID) {
 		s.queue = map[string][]step.PartitionID{}
 	}
 	s.queue[dir] = append(s.queue[dir], id)
+	s.untold++
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
@@ -60,8 +65,40 @@ func (s *places) take() (dir string, ids []step.PartitionID) {
 	return dir, ids
 }
 
-// keepPlaces tells the controller where replicas lie, until ctx ends. Nobody
-// waits for it: what is not told at a stop is told at the next start.
+// TellPlaces waits until the controller knows where every replica lies that has
+// files, or ctx ends: false. A stop after that is a clean one: whatever is unknown
+// then has no files, and nothing to lose with a directory.
+func (m *Manager) TellPlaces(ctx context.Context) bool {
+	s := &m.places
+	s.mu.Lock()
+	if s.untold == 0 || m.assign == nil {
+		s.mu.Unlock()
+		return true
+	}
+	if s.told == nil {
+		s.told = make(chan struct{})
+	}
+	told := s.told
+	s.mu.Unlock()
+	select {
+	case <-told:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *places) done(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.untold -= n; s.untold == 0 && s.told != nil {
+		close(s.told)
+		s.told = nil
+	}
+}
+
+// keepPlaces tells the controller where replicas lie, until ctx ends. What is not
+// told at a stop is told at the next start.
 func (m *Manager) keepPlaces(ctx context.Context) {
 	for {
 		select {
@@ -77,6 +114,7 @@ func (m *Manager) keepPlaces(ctx context.Context) {
 				case <-time.After(placeRest):
 				}
 			}
+			m.places.done(len(ids))
 		}
 	}
 }
@@ -86,6 +124,9 @@ func (m *Manager) keepPlaces(ctx context.Context) {
 type awayError struct{ dir step.TopicID }
 
 func (e *awayError) Error() string {
+	if e.dir == meta.LostDir {
+		return "it may lie in a log directory that is not here: mount or restore it and restart the broker, or delete the topic"
+	}
 	return fmt.Sprintf("its log directory %s is not here: mount or restore it and restart the broker, or delete the topic", e.dir)
 }
 
@@ -116,6 +157,11 @@ func (m *Manager) missAway(im *meta.Image) {
 		}
 	}
 	for dir, n := range gone {
+		if dir == meta.LostDir {
+			m.log.Error("a log directory did not come back after an unclean stop, and these partitions may lie in it: they stay offline; mount or restore it and restart the broker, or delete their topics",
+				"partitions", n)
+			continue
+		}
 		m.log.Error("a log directory is not here: its partitions stay offline; mount or restore it and restart the broker, or delete their topics",
 			"directory", dir, "partitions", n)
 	}

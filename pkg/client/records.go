@@ -113,6 +113,9 @@ func (c *Client) Poll(ctx context.Context, atMost int) ([]*Record, error) {
 	}
 	var first error
 	fetches.EachError(func(topic string, partition int32, err error) {
+		if topic != "" && passes(err) {
+			return // the client below asks on; it told because nobody else would
+		}
 		if unsupported(err) {
 			err = ErrUnsupported // a group's calls
 		}
@@ -121,6 +124,12 @@ func (c *Client) Poll(ctx context.Context, atMost int) ([]*Record, error) {
 		}
 	})
 	return nil, first
+}
+
+// passes says that an error of a partition, or of one beside it, is no reason to end:
+// its leader moves, or it has none for now.
+func passes(err error) bool {
+	return kerr.IsRetriable(err) && !errors.Is(err, ErrStorage) && !errors.Is(err, ErrUnknownTopic) && !errors.Is(err, ErrUnknownTopicID)
 }
 
 // readError puts an error of a fetch into words. One without a topic is the
