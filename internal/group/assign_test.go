@@ -20,7 +20,7 @@ func sizesOf(n ...int32) map[step.TopicID]int32 {
 func TestAssignRange(t *testing.T) {
 	sizes := sizesOf(3, 3)
 	topics := []step.TopicID{{1}, {2}}
-	got := assignRange([]subscriber{{id: "b", topics: topics}, {id: "c", topics: topics}, {id: "z", instance: "i", topics: topics[:1]}}, sizes)
+	got := assignRange([]subscriber{{id: "b", topics: topics}, {id: "c", topics: topics}, {id: "z", instance: "i", topics: topics[:1]}}, topicsToAssign{sizes: sizes})
 	for member, want := range map[string]parts{
 		"z": {{1}: {0}}, "b": {{1}: {1}, {2}: {0, 1}}, "c": {{1}: {2}, {2}: {2}},
 	} {
@@ -51,7 +51,7 @@ func TestAssignUniform(t *testing.T) {
 				}
 				members = append(members, m)
 			}
-			got := assignUniform(members, sizes)
+			got := assignUniform(members, topicsToAssign{sizes: sizes})
 			checkUniform(t, members, sizes, got)
 			if alike {
 				checkMoves(t, members, sizes, got)
@@ -59,7 +59,7 @@ func TestAssignUniform(t *testing.T) {
 			for i := range members {
 				members[i].owned = got[members[i].id]
 			}
-			again := assignUniform(members, sizes)
+			again := assignUniform(members, topicsToAssign{sizes: sizes})
 			for _, m := range members {
 				if !again[m.id].equal(got[m.id]) {
 					t.Fatalf("seed %d: nothing changed, and %s went from %v to %v", seed, m.id, got[m.id], again[m.id])
@@ -132,7 +132,44 @@ func BenchmarkAssignUniform(b *testing.B) {
 		members[i] = subscriber{id: fmt.Sprint("m", i), topics: []step.TopicID{{1}, {2}}}
 	}
 	for b.Loop() {
-		for i, got := 0, assignUniform(members, sizes); i < len(members); i++ {
+		for i, got := 0, assignUniform(members, topicsToAssign{sizes: sizes}); i < len(members); i++ {
+			members[i].owned = got[members[i].id]
+		}
+		members[0].owned = nil
+	}
+}
+
+// What moves goes to members in a rack of the partition, and what is kept is what
+// is near, as far as the shares allow.
+func TestAssignUniformRacks(t *testing.T) {
+	racks := func(_ step.TopicID, p int32) []string { return []string{[]string{"a", "b", "c"}[p%3]} }
+	cluster := topicsToAssign{sizesOf(6), racks}
+	topics := []step.TopicID{{1}}
+	one := subscriber{id: "one", rack: "b", topics: topics}
+	two := subscriber{id: "two", rack: "a", topics: topics}
+	three := subscriber{id: "three", topics: topics}
+	got := assignUniform([]subscriber{one, two, three}, cluster)
+	for member, want := range map[string]parts{"one": {{1}: {1, 4}}, "two": {{1}: {0, 3}}, "three": {{1}: {2, 5}}} {
+		if !got[member].equal(want) {
+			t.Errorf("%s has %v, want %v", member, got[member], want)
+		}
+	}
+	one.owned = parts{{1}: {0, 1, 2, 3, 4, 5}}
+	got = assignUniform([]subscriber{one, two}, cluster)
+	if one, two := got["one"], got["two"]; !one.has(step.TopicID{1}, 1) || !one.has(step.TopicID{1}, 4) || two.size() != 3 {
+		t.Errorf("%v %v", one, two)
+	}
+}
+
+func BenchmarkAssignUniformMixed(b *testing.B) {
+	sizes := sizesOf(1000, 1000, 500, 2000)
+	members := make([]subscriber, 1000)
+	for i := range members {
+		members[i] = subscriber{id: fmt.Sprint("m", i), topics: [][]step.TopicID{{{1}, {2}}, {{2}, {3}}, {{3}, {4}}, {{1}, {4}}}[i%4]}
+	}
+	for b.Loop() {
+		got := assignUniform(members, topicsToAssign{sizes: sizes})
+		for i := range members {
 			members[i].owned = got[members[i].id]
 		}
 		members[0].owned = nil

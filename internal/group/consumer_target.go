@@ -105,7 +105,7 @@ func (t *turn) retarget(g *group) {
 	var members []subscriber
 	for _, id := range c.ids() {
 		m := c.members[id]
-		s := subscriber{id: id, instance: text(m.about.instance), owned: m.target}
+		s := subscriber{id: id, instance: text(m.about.instance), rack: text(m.about.rack), owned: m.target}
 		for _, name := range c.subscription(&m.about) {
 			if topic, ok := ids[name]; ok {
 				s.topics = append(s.topics, topic)
@@ -114,7 +114,7 @@ func (t *turn) retarget(g *group) {
 		slices.SortFunc(s.topics, compareTopics)
 		members = append(members, s)
 	}
-	targets := assignors[t.assignor(c)](members, sizes)
+	targets := assignors[t.assignor(c)](members, topicsToAssign{sizes, t.in.Cluster.Racks})
 	for _, s := range members {
 		if m := c.members[s.id]; !m.aimed || !targets[s.id].equal(m.target) {
 			t.write(g, fact{key: keyMemberTarget, name: s.id, target: targets[s.id]})
