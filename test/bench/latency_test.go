@@ -159,5 +159,6 @@ func s4(b *bench) {
 				s.remove(b.t, name)
 			}
 		}
+		b.javaLatency(d)
 	}
 }

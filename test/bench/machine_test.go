@@ -135,13 +135,20 @@ func machine(congestion string) string {
 	return fmt.Sprintf("%d × %s, Linux %s, %s, %s", runtime.NumCPU(), model, kernel, runtime.Version(), congestion)
 }
 
-// commit is what is measured.
+// commit names the binary that is measured, which the harness builds of this tree:
+// the last commit that changed what it is made of.
 func commit(root string) string {
-	out, err := exec.Command("git", "-C", root, "describe", "--always", "--dirty", "--exclude", "*").Output()
+	made := []string{"--", "cmd", "internal", "pkg", "go.mod", "go.sum"}
+	last, err := exec.Command("git", append([]string{"-C", root, "log", "-1", "--format=%h"}, made...)...).Output()
 	if err != nil {
 		return "unknown commit"
 	}
-	return strings.TrimSpace(string(out))
+	what := strings.TrimSpace(string(last))
+	changed, err := exec.Command("git", append([]string{"-C", root, "status", "--porcelain"}, made...)...).Output()
+	if err != nil || len(changed) > 0 {
+		what += "-dirty"
+	}
+	return what
 }
 
 // load is the number of runnable processes of the whole machine, over a minute.

@@ -39,6 +39,7 @@ type cell struct {
 	name       string
 	durability string
 	metrics    []metric
+	most       int // rounds at most; 0: as many as are asked for
 	// run loads one system for a section.
 	run func(t testing.TB, s *system) values
 	// floor runs the same against the kernel alone; nil: there is none.
@@ -70,7 +71,11 @@ func (b *bench) compare(c cell) {
 	}
 	b.t.Helper()
 	ours, theirs, floors := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
-	for round := range *rounds {
+	most := *rounds
+	if c.most > 0 {
+		most = min(most, c.most)
+	}
+	for round := range most {
 		sums := [2]values{{}, {}}
 		for _, i := range []int{0, 1, 1, 0} {
 			if i == 1 && *alone {
@@ -85,7 +90,7 @@ func (b *bench) compare(c cell) {
 		if c.floor != nil {
 			f = c.floor(b.t)
 		}
-		if round == 0 && *rounds > 1 {
+		if round == 0 && most > 1 {
 			continue
 		}
 		for _, m := range c.metrics {

@@ -39,6 +39,7 @@ func s1(b *bench) {
 	b.fetch("isr", 150, 100)
 	b.fetch("isr", 1500, 100)
 	b.franz("isr")
+	b.java("isr")
 	b.nats("sync")
 	b.nats()
 }

@@ -4,6 +4,7 @@ package bench
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -112,15 +113,16 @@ func answers(addr string, limit time.Duration) bool {
 	return false
 }
 
-// twoPorts finds a free port whose neighbour is free too.
+// twoPorts finds a free port whose neighbour is free too, below those that the
+// kernel gives to connections: one of these would be taken while the JVM starts.
 func twoPorts(t testing.TB) int {
 	t.Helper()
 	for range 100 {
-		a, err := net.Listen("tcp", "127.0.0.1:0")
+		port := 12_000 + rand.IntN(20_000)
+		a, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		port := a.Addr().(*net.TCPAddr).Port
 		b, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
 		a.Close()
 		if err == nil {
