@@ -132,7 +132,6 @@ func (b *bench) spread(name, durability string, conns, partitions, records int, 
 			if topic[s] == "" { // making and deleting a thousand files would measure the file system
 				topic[s] = b.topic()
 				s.create(t, topic[s], durability, partitions, nil)
-				s.awaitServing(t, topic[s], partitions)
 				l.around(t, s, topic[s])
 			}
 			return l.around(t, s, topic[s])

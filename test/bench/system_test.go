@@ -143,9 +143,15 @@ func dial(t testing.TB, addr string) *raw.Conn {
 	return c
 }
 
-// create makes a topic with the settings of a durability and waits until every
-// partition has a leader.
+// create makes a topic with the settings of a durability and waits until it is served.
 func (s *system) create(t testing.TB, topic, durability string, partitions int, more map[string]string) {
+	t.Helper()
+	s.announce(t, topic, durability, partitions, more)
+	s.awaitServing(t, topic, partitions)
+}
+
+// announce makes a topic and waits until every partition has a leader.
+func (s *system) announce(t testing.TB, topic, durability string, partitions int, more map[string]string) {
 	t.Helper()
 	c := dial(t, s.addr)
 	defer c.Close()
@@ -167,7 +173,7 @@ func (s *system) create(t testing.TB, topic, durability string, partitions int, 
 		t.Fatalf("%s: create topic: error %d", s.name, code)
 	} else if code == 41 {
 		<-time.After(100 * time.Millisecond)
-		s.create(t, topic, durability, partitions, more)
+		s.announce(t, topic, durability, partitions, more)
 		return
 	}
 	s.awaitLeaders(t, c, topic, partitions)
