@@ -57,10 +57,14 @@ func TestBench(t *testing.T) {
 	}
 	s.run(b)
 	after := calibrate(t, t.TempDir())
+	only := ""
+	if *onlyCell != "" {
+		only = fmt.Sprintf(" CELL='%s'", *onlyCell)
+	}
 	head := fmt.Sprintf("%s, commit %s, %s. fdatasync of 16 KiB p50/p99 %v before, %v after. Load average %s before, %s after.\n\n"+
-		"`make bench SCENARIO=%s ROUNDS=%d SECTION=%v WARM=%v`\n",
+		"`make bench SCENARIO=%s ROUNDS=%d SECTION=%v WARM=%v%s`\n",
 		time.Now().UTC().Format("2006-01-02 15:04"), what, machine(congestion), b.disk, after, before, load(),
-		*scenario, *rounds, *section, *warm)
+		*scenario, *rounds, *section, *warm, only)
 	body := head + "\n" + b.tableHead() + strings.Join(b.rows, "\n") + "\n"
 	if len(b.notes) > 0 {
 		body += "\n" + strings.Join(b.notes, "\n") + "\n"
