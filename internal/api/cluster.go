@@ -136,5 +136,8 @@ func (a *clusterAPI) quorum(c *wire.Call) wire.Outcome {
 	if err == nil {
 		resp.Nodes = v.quorumNodes(q)
 	}
+	if list := v.im.Recoveries(); len(list) > 0 {
+		resp.UnknownTags.Set(tagRecoveries, recoveriesJSON(list))
+	}
 	return wire.Respond(c, resp)
 }

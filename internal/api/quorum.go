@@ -1,9 +1,13 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
 	"net"
+	"time"
 
 	"github.com/brokerd/brokerd/internal/controller"
+	"github.com/brokerd/brokerd/internal/invariant"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -49,4 +53,29 @@ func (v view) raftEndpoints(m controller.QuorumMember) (list []meta.Endpoint) {
 		list = append(list, e)
 	}
 	return list
+}
+
+// tagRecoveries is our own tagged field of DescribeQuorum's answer.
+const tagRecoveries = 10000
+
+// recoveriesJSON tells when the quorum was lost for good and made anew.
+func recoveriesJSON(list []meta.Recovery) []byte {
+	type recovery struct {
+		ID        string    `json:"id"`
+		Time      time.Time `json:"time"`
+		Node      int32     `json:"node"`
+		Directory string    `json:"directory"`
+		Kept      uint64    `json:"kept"`
+		Lost      []string  `json:"lost"`
+	}
+	out := make([]recovery, len(list))
+	for i, r := range list {
+		out[i] = recovery{r.ID.String(), time.UnixMilli(r.TimeMs).UTC(), r.Node, r.Directory.String(), r.Kept, []string{}}
+		for _, l := range r.Lost {
+			out[i].Lost = append(out[i].Lost, fmt.Sprintf("%d@%s", l.Node, l.Directory))
+		}
+	}
+	text, err := json.Marshal(out)
+	invariant.Check(err == nil, "a recovery cannot be told: %v", err)
+	return text
 }

@@ -71,6 +71,7 @@ func (f *face) describe() wire.DescribeNodeResponse {
 		return told
 	}
 	told.HasState = told.HasState || control.HasState()
+	told.Recovery = control.Group()
 	if node, addr, ok := control.LeaderAddress(); ok {
 		told.Leader, told.LeaderAddress = node, addr
 	}

@@ -66,6 +66,10 @@ func (b *Broker) look(answers []heard, teller *teller) {
 	m := meeting{self: self, controller: b.o.Conf.HasRole("controller")}
 	others, listed := m.others(answers)
 	b.hint.Store(nil)
+	if behind := m.leftBehind(others); behind != "" {
+		teller.tell([]string{behind})
+		return
+	}
 	for _, h := range others {
 		if h.is != nil && h.is.Leader >= 0 && h.is.ClusterID == self.ClusterID && h.is.Leader != self.Node {
 			b.hint.Store(&leaderHint{h.is.Leader, h.is.LeaderAddress})
@@ -78,6 +82,17 @@ func (b *Broker) look(answers []heard, teller *teller) {
 		missing = []string{"an elected controller"}
 	}
 	teller.tell(missing)
+}
+
+// leftBehind says that the quorum was recovered without this node: what it
+// remembers can not be brought together with what the others do.
+func (m meeting) leftBehind(others []heard) string {
+	for _, h := range others {
+		if h.is != nil && h.is.Leader >= 0 && h.is.ClusterID == m.self.ClusterID && m.self.HasState && h.is.Recovery != m.self.Recovery && h.is.Recovery != ([16]byte{}) {
+			return fmt.Sprintf("nobody: the metadata quorum was lost and recovered without this node, node %d leads the new one. Stop this node, run `brokerd quorum rejoin -c FILE`, start it again", h.is.Leader)
+		}
+	}
+	return ""
 }
 
 // introduce tells the controller that this node is there.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/brokerd/brokerd/internal/catalog"
+	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/wire"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -60,10 +61,12 @@ func newPeers(b *Broker) *peers {
 }
 
 // peerOptions is how this node speaks to others.
-func (b *Broker) peerOptions() wire.PeerOptions {
+func (b *Broker) peerOptions() wire.PeerOptions { return peerOptions(b.o.Conf, b.o.Network) }
+
+func peerOptions(c *conf.Broker, n wire.Network) wire.PeerOptions {
 	return wire.PeerOptions{
-		Network: b.o.Network, ClientID: fmt.Sprintf("brokerd-%d", b.o.Conf.NodeID),
-		Software: "brokerd", SoftwareVersion: "1", Timeout: b.o.Conf.RequestTimeout,
+		Network: n, ClientID: fmt.Sprintf("brokerd-%d", c.NodeID),
+		Software: "brokerd", SoftwareVersion: "1", Timeout: c.RequestTimeout,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/brokerd/brokerd/pkg/client"
@@ -13,7 +14,8 @@ import (
 func (a *app) quorumCommand() *cobra.Command {
 	c := a.connects(&cobra.Command{Use: "quorum", Short: "Show the controllers, and say who votes among them"})
 	c.AddCommand(a.quorumStatus(), a.quorumVoter("add", "Give a member of the metadata quorum a vote", "votes now", (*client.Admin).AddVoter),
-		a.quorumVoter("remove", "Take a controller's vote away: of one whose disk is lost, before its new self is added", "votes no more", (*client.Admin).RemoveVoter))
+		a.quorumVoter("remove", "Take a controller's vote away: of one whose disk is lost, before its new self is added", "votes no more", (*client.Admin).RemoveVoter),
+		a.quorumRecover(), a.quorumRejoin())
 	return c
 }
 
@@ -66,6 +68,10 @@ func (a *app) quorumText(cluster string, q client.Quorum, now time.Time) error {
 	}
 	if err := printTable(a.e.Out, rows); err != nil {
 		return err
+	}
+	for _, r := range q.Recoveries {
+		fmt.Fprintf(a.e.Out, "\n%s: the quorum was lost and made anew of node %d, with the metadata up to entry %d; lost voters: %s\n",
+			r.Time.UTC().Format(time.RFC3339), r.Node, r.Kept, strings.Join(r.Lost, ", "))
 	}
 	for _, line := range quorumAdvice(q, now) {
 		fmt.Fprintln(a.e.Out, line)

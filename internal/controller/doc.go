@@ -39,7 +39,8 @@
 //	    nothing was appended; ErrUnknownOutcome and a passed deadline that
 //	    nobody knows.
 //	C3  a raft stream is spoken only by the two servers that both ends named; a
-//	    server is a node with one disk (node.id@directory.id).
+//	    server is a node with one disk (node.id@directory.id). Both are of one
+//	    quorum: after a recovery (remains.go) the old voters are strangers.
 //	C4  every connection that raft was handed is closed by Close.
 //	C5  sessions are soft state of one leadership: only Fenced and Active enter
 //	    the log. A broker is unfenced only after it has applied its registration.
@@ -64,5 +65,6 @@
 // Tests: single_test.go (bolt, restarts), plan_test.go and placement_test.go
 // (tables), proposer_test.go (a scripted Consensus), quorum_test.go (three nodes
 // over sim.Net in a bubble), crash_test.go (kill at any point), damage_test.go
-// (snapshots, levels of the future), bench_test.go.
+// (snapshots, levels of the future), remains_test.go (a quorum made anew),
+// bench_test.go.
 package controller

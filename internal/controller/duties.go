@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/brokerd/brokerd/internal/meta"
@@ -63,6 +64,7 @@ func (c *Controller) lead(ctx context.Context, t Term) {
 		return
 	}
 	c.noteVoters(ctx, im)
+	c.noteRecovery(ctx, im)
 	c.mu.Lock()
 	live := newLiveness(im, int64(c.o.SessionTimeout), c.now())
 	live.balance = balancing{every: c.o.BalanceInterval, lookAt: c.now() + step.Instant(c.o.BalanceInterval)}
@@ -88,6 +90,29 @@ func (c *Controller) noteVoters(ctx context.Context, im *meta.Image) {
 	}
 	if err := c.proposeEarly(ctx, note); err != nil {
 		c.o.Log.Debug("the voters could not be noted", "error", err) // the next leader will
+	}
+}
+
+// noteRecovery records that this node made the quorum anew, unless the image has
+// it, or nodes that could not read it may be there.
+func (c *Controller) noteRecovery(ctx context.Context, im *meta.Image) {
+	if c.node == nil {
+		return
+	}
+	note, err := c.node.stores.recovery()
+	if err != nil {
+		c.o.Log.Warn("the record of the quorum's recovery cannot be read", "error", err)
+	}
+	if note == nil || err != nil || meta.CheckLevel(*note, im.Features().Metadata) != nil {
+		return
+	}
+	if slices.ContainsFunc(im.Recoveries(), func(r meta.Recovery) bool { return r.ID == note.ID }) {
+		return
+	}
+	c.o.Log.Warn("the metadata quorum was lost, and was made anew with what this node remembered: changes that it had not heard of are lost",
+		"node", note.Node, "kept", note.Kept, "lost", len(note.Lost))
+	if err := c.proposeEarly(ctx, *note); err != nil {
+		c.o.Log.Debug("the recovery could not be recorded", "error", err) // the next term of this node does
 	}
 }
 

@@ -213,6 +213,9 @@ func (c *Controller) Member() bool {
 // Self is this node as a member of the raft group.
 func (c *Controller) Self() Server { return c.o.server() }
 
+// Group is the recovery that made this node's quorum; zero: none did.
+func (c *Controller) Group() step.TopicID { return c.node.stream.recovery() }
+
 // LeaderAddress names the node that leads the raft group as far as this one
 // knows, and where it answers.
 func (c *Controller) LeaderAddress() (node int32, hostPort string, ok bool) {

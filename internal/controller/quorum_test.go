@@ -327,7 +327,7 @@ func TestStreamForAnother(t *testing.T) {
 		q := newTrio(t)
 		q.leader()
 		ask := func(cluster, id string) error {
-			l := newStreamLayer(Options{Node: 7, Directory: tid(7), ClusterID: cluster, Network: q.net.Host("n7")})
+			l := newStreamLayer(Options{Node: 7, Directory: tid(7), ClusterID: cluster, Network: q.net.Host("n7")}, step.TopicID{})
 			conn, err := l.Dial(raft.ServerAddress("n2:9093#"+id), time.Second)
 			if err == nil {
 				_ = conn.Close()

@@ -38,8 +38,12 @@ type raftNode struct {
 // openRaft starts the node. It owns the stores from then on, also when it fails.
 func openRaft(o Options, fsm *catalog.FSM) (*raftNode, error) {
 	log := newRaftLog(o.Log)
+	group, err := o.Stores.Group()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read which metadata quorum this is: %w", err), o.Stores.close())
+	}
 	n := &raftNode{
-		self: o.server(), stores: o.Stores, stream: newStreamLayer(o),
+		self: o.server(), stores: o.Stores, stream: newStreamLayer(o, group),
 		notify: make(chan bool, 16), terms: make(chan Term, 16), done: make(chan struct{}),
 	}
 	conf := raft.DefaultConfig()

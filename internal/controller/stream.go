@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/brokerd/brokerd/internal/step"
 	"github.com/brokerd/brokerd/internal/wire"
 )
 
@@ -29,18 +31,20 @@ const maxAnswer = 64 << 10
 type streamLayer struct {
 	self      Server
 	clusterID string
+	stores    Stores // keep the name of the group
 	network   wire.Network
 	incoming  chan net.Conn // room for none: Accept takes them
 	ended     chan string   // room for maxEnded: servers whose streams to us have ended
 	closed    chan struct{}
 
-	mu   sync.Mutex
-	open map[*stream]struct{} // nil: closed
+	mu    sync.Mutex
+	open  map[*stream]struct{} // nil: closed
+	group step.TopicID         // the recovery that made the group; zero: none did
 }
 
-func newStreamLayer(o Options) *streamLayer {
+func newStreamLayer(o Options, group step.TopicID) *streamLayer {
 	return &streamLayer{
-		self: o.server(), clusterID: o.ClusterID, network: o.Network,
+		self: o.server(), clusterID: o.ClusterID, group: group, stores: o.Stores, network: o.Network,
 		incoming: make(chan net.Conn), ended: make(chan string, maxEnded), closed: make(chan struct{}), open: make(map[*stream]struct{}),
 	}
 }
@@ -168,7 +172,7 @@ func (l *streamLayer) dialSelf() (net.Conn, error) {
 
 // ask sends OpenRaftStream and reads its answer.
 func (l *streamLayer) ask(conn net.Conn, want string) error {
-	req := &wire.OpenRaftStreamRequest{ClusterID: l.clusterID, Wanted: want, Own: l.self.ID()}
+	req := &wire.OpenRaftStreamRequest{ClusterID: groupName(l.clusterID, l.recovery()), Wanted: want, Own: l.self.ID()}
 	body, err := exchange(conn, req)
 	if err != nil {
 		return err
@@ -207,19 +211,54 @@ func exchange(conn net.Conn, req kmsg.Request) ([]byte, error) {
 	return body, nil
 }
 
+// recovery is the one that made this server's group.
+func (l *streamLayer) recovery() step.TopicID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.group
+}
+
 // CheckStream says why a stream must be refused: it is meant for another server,
-// or comes from another cluster. The text is fit for the one who dials.
+// or comes from another cluster or quorum. The text is fit for the one who dials.
 func (c *Controller) CheckStream(req *wire.OpenRaftStreamRequest) error {
 	self := c.o.server().ID()
+	cluster, group, err := splitGroup(req.ClusterID)
 	switch {
-	case subtle.ConstantTimeCompare([]byte(req.ClusterID), []byte(c.o.ClusterID)) == 0:
-		return fmt.Errorf("%w: this node belongs to cluster %s, not %s", ErrWrongServer, c.o.ClusterID, req.ClusterID)
+	case subtle.ConstantTimeCompare([]byte(cluster), []byte(c.o.ClusterID)) == 0:
+		return fmt.Errorf("%w: this node belongs to cluster %s, not %s", ErrWrongServer, c.o.ClusterID, cluster)
+	case err != nil:
+		return err
 	case req.Wanted != self:
 		return fmt.Errorf("%w: this is %s, not %s", ErrWrongServer, self, req.Wanted)
 	}
 	if _, _, err := ParseServerID(req.Own); err != nil {
 		return fmt.Errorf("%w: the caller calls itself %q", ErrWrongServer, req.Own)
 	}
+	return c.node.stream.belong(group)
+}
+
+// splitGroup reads what groupName writes.
+func splitGroup(name string) (clusterID string, group step.TopicID, err error) {
+	clusterID, id, recovered := strings.Cut(name, "#")
+	if recovered {
+		group, err = step.ParseTopicID(id)
+	}
+	return clusterID, group, err
+}
+
+// belong refuses who speaks for another group. Who has no state yet takes the
+// name over from whoever calls.
+func (l *streamLayer) belong(group step.TopicID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if group == l.group {
+		return nil
+	}
+	if err := l.stores.join(group); err != nil {
+		return fmt.Errorf("%w: the metadata quorum was lost and recovered, and this server and %s are not of the same one: `brokerd quorum rejoin` brings the one that was left behind back",
+			ErrWrongServer, groupName(l.clusterID, group))
+	}
+	l.group = group
 	return nil
 }
 

@@ -123,3 +123,31 @@ func TestFirstVersions(t *testing.T) {
 		check("found in another directory", 0, newer)
 	}
 }
+
+// TestRenewed: a new quorum gives nothing out again that the lost one may have.
+func TestRenewed(t *testing.T) {
+	c := newCluster(t, 1, 2)
+	c.must(CreateTopic{ID: tid(1), Name: "t", Assignments: [][]int32{{1, 2}, {2, 1}}})
+	c.must(AllocateProducerIDs{1, c.epoch(1), 1000})
+	old := c.im
+	before := snapshotOf(t, old)
+	next := old.Renewed()
+	if !bytes.Equal(snapshotOf(t, old), before) {
+		t.Error("the old image was written to")
+	}
+	topic, _ := next.TopicNamed("t")
+	was, _ := old.TopicNamed("t")
+	for i := range int32(2) {
+		p, _ := topic.Partition(i)
+		q, _ := was.Partition(i)
+		if p.LeaderEpoch <= q.LeaderEpoch || p.PartitionEpoch <= q.PartitionEpoch || p.Leader != q.Leader {
+			t.Errorf("%+v, before %+v", p, q)
+		}
+	}
+	if next.Index() <= old.Index() || next.nextID <= old.nextID || next.BrokerCount() != 2 {
+		t.Errorf("index %d producer %d brokers %d", next.Index(), next.nextID, next.BrokerCount())
+	}
+	if again, err := ReadSnapshot(bytes.NewReader(snapshotOf(t, next))); err != nil || !Equal(again, next) {
+		t.Error(err)
+	}
+}

@@ -32,3 +32,52 @@ func (c NoteRecovery) apply(e *Editor) Result {
 	e.changed.Add(&Changes{Features: true})
 	return Result{}
 }
+
+// EncodeRecovery writes a record as it stands in an entry, DecodeRecovery reads it.
+func EncodeRecovery(r Recovery) []byte { return putRecovery(nil, r) }
+
+func DecodeRecovery(b []byte) (Recovery, error) {
+	d := decoder{b: b}
+	r := d.recovery()
+	if d.err == nil && len(d.b) > 0 {
+		d.fail()
+	}
+	return r, d.err
+}
+
+// At is the image after an entry that has changed nothing.
+func (im *Image) At(index uint64) *Image {
+	next := *im
+	next.index = max(im.index, index)
+	return &next
+}
+
+// What a lost quorum may have given out beyond what is remembered of it: entries,
+// epochs of partitions, producer ids. A new one must not give them out again: two
+// leaders of one epoch could not be told apart, nor two producers of one id.
+const (
+	renewIndex    = 1 << 30
+	renewEpochs   = 1 << 16
+	renewProducer = 1 << 30
+)
+
+// Renewed is the image as a new quorum begins with it, when the one before is lost
+// for good: what it says of topics and brokers is the same, and everything that is
+// counted goes on far beyond.
+func (im *Image) Renewed() *Image {
+	e := im.Edit()
+	e.im.index += renewIndex
+	e.im.nextID += renewProducer
+	for name := range e.byName.from("") {
+		id, _ := e.names.get(name)
+		t, _ := e.topic(id)
+		for i := range t.n {
+			p := *t.at(i)
+			p.leaderEpoch += renewEpochs
+			p.partitionEpoch += renewEpochs
+			e.putPart(t, i, p)
+		}
+	}
+	next, _ := e.Done()
+	return next
+}

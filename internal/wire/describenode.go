@@ -25,7 +25,7 @@ type DescribeNodeRequest struct{ Version int16 }
 //	has state       bool            it remembers a term, an entry or a snapshot
 //	leader id       int32           node that leads the raft group as far as it knows, -1: none
 //	leader address  compact string  host:port of that node's raft streams
-//	tags
+//	tag 0           uuid            the recovery that made its metadata quorum; absent: none did
 type DescribeNodeResponse struct {
 	Version       int16
 	Node          int32
@@ -37,7 +37,10 @@ type DescribeNodeResponse struct {
 	HasState      bool
 	Leader        int32
 	LeaderAddress string
+	Recovery      [16]byte
 }
+
+const tagRecovery = 0
 
 var (
 	_ kmsg.Request  = (*DescribeNodeRequest)(nil)
@@ -75,7 +78,10 @@ func (r *DescribeNodeResponse) AppendTo(b []byte) []byte {
 	b = kbin.AppendBool(b, r.HasState)
 	b = kbin.AppendInt32(b, r.Leader)
 	b = kbin.AppendCompactString(b, r.LeaderAddress)
-	return append(b, 0)
+	if r.Recovery == ([16]byte{}) {
+		return append(b, 0)
+	}
+	return append(append(b, 1, tagRecovery, byte(len(r.Recovery))), r.Recovery[:]...)
 }
 
 func (r *DescribeNodeResponse) ReadFrom(b []byte) error {
@@ -84,6 +90,10 @@ func (r *DescribeNodeResponse) ReadFrom(b []byte) error {
 	r.ClusterID, r.Controllers = k.CompactString(), k.CompactString()
 	r.Open, r.HasState = k.Bool(), k.Bool()
 	r.Leader, r.LeaderAddress = k.Int32(), k.CompactString()
-	k.tags()
+	k.eachTag(func(tag uint32, v []byte) {
+		if tag == tagRecovery && len(v) == len(r.Recovery) {
+			r.Recovery = [16]byte(v)
+		}
+	})
 	return k.Complete()
 }

@@ -8,7 +8,7 @@ func FuzzDescribeNode(f *testing.F) {
 	f.Add((&DescribeNodeRequest{}).AppendTo(nil))
 	f.Add((&DescribeNodeResponse{
 		Node: 2, Directory: [16]byte{1}, Incarnation: [16]byte{2}, ClusterID: "c", Controllers: "1@a:1,2@b:2",
-		Open: true, HasState: true, Leader: -1, LeaderAddress: "a:1",
+		Open: true, HasState: true, Leader: -1, LeaderAddress: "a:1", Recovery: [16]byte{3},
 	}).AppendTo(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var req DescribeNodeRequest

@@ -99,18 +99,24 @@ func (h *Header) AppendHeader(dst []byte, version int) []byte {
 
 // skipTags walks tagged fields. Duplicates, disorder and unknown tags are
 // tolerated, lengths are not believed beyond the bytes there are.
-func skipTags(p []byte) ([]byte, error) {
+func skipTags(p []byte) ([]byte, error) { return walkTags(p, nil) }
+
+// walkTags is skipTags for one who looks at them.
+func walkTags(p []byte, f func(tag uint32, v []byte)) ([]byte, error) {
 	count, p, ok := uvarint(p)
 	if !ok || count > maxTags {
 		return nil, ErrHeaderTags
 	}
 	for range count {
-		var size uint32
-		if _, p, ok = uvarint(p); !ok {
+		var tag, size uint32
+		if tag, p, ok = uvarint(p); !ok {
 			return nil, ErrHeaderTags
 		}
 		if size, p, ok = uvarint(p); !ok || uint64(size) > uint64(len(p)) {
 			return nil, ErrHeaderTags
+		}
+		if f != nil {
+			f(tag, p[:size])
 		}
 		p = p[size:]
 	}

@@ -22,12 +22,15 @@ func (b *ownReader) nullableCount(min int) (n int, null bool) {
 	return max(n, 0), n < 0
 }
 
-// tags walks the tagged fields after a structure; none is known yet.
-func (b *ownReader) tags() {
+// tags walks tagged fields of which none is known.
+func (b *ownReader) tags() { b.eachTag(func(uint32, []byte) {}) }
+
+// eachTag walks the tagged fields after a structure.
+func (b *ownReader) eachTag(f func(tag uint32, v []byte)) {
 	if !b.Ok() {
 		return
 	}
-	rest, err := skipTags(b.Src)
+	rest, err := walkTags(b.Src, f)
 	if err != nil {
 		b.fail()
 		return

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net"
 	"sort"
@@ -19,7 +20,22 @@ type Quorum struct {
 	Epoch     int32    `json:"epoch"`
 	Committed int64    `json:"committed"` // end of what is committed
 	Members   []Member `json:"members"`
+	// Recoveries is when the quorum was lost for good and made anew, oldest first.
+	Recoveries []Recovery `json:"recoveries,omitempty"`
 }
+
+// Recovery is a quorum that was made anew of what one node remembered.
+type Recovery struct {
+	ID        string    `json:"id"`
+	Time      time.Time `json:"time"`
+	Node      int32     `json:"node"`
+	Directory string    `json:"directory"`
+	Kept      uint64    `json:"kept"` // last entry of the metadata log that was kept
+	Lost      []string  `json:"lost"` // voters, NODE@DIRECTORY
+}
+
+// tagRecoveries is brokerd's own tagged field of DescribeQuorum's answer: JSON.
+const tagRecoveries = 10000
 
 // Member is one node with one disk: a node whose disk was lost is another member.
 type Member struct {
@@ -59,6 +75,14 @@ func (a *Admin) Quorum(ctx context.Context) (Quorum, error) {
 		}
 	}
 	q := Quorum{Leader: p.LeaderID, Epoch: p.LeaderEpoch, Committed: p.HighWatermark}
+	resp.UnknownTags.Each(func(tag uint32, v []byte) {
+		if tag == tagRecoveries {
+			err = json.Unmarshal(v, &q.Recoveries)
+		}
+	})
+	if err != nil {
+		return Quorum{}, &Error{Doing: doing, Code: kerr.UnknownServerError, Message: "the answer's recoveries cannot be read: " + err.Error()}
+	}
 	for i, list := range [][]kmsg.DescribeQuorumResponseTopicPartitionReplicaState{p.CurrentVoters, p.Observers} {
 		for _, s := range list {
 			m := Member{Node: s.ReplicaID, Directory: base64.RawURLEncoding.EncodeToString(s.ReplicaDirectoryID[:]),

@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -155,3 +156,6 @@ func createdTopic(t *testing.T, c *harness.Cluster) string {
 	}
 	return "t"
 }
+
+// directoryText writes a directory id as commands take it.
+func directoryText(id [16]byte) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
