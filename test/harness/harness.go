@@ -168,6 +168,13 @@ func (n *Node) writeProperties(c *Cluster, o Options) {
 	}
 }
 
+// Use makes the next start of the node one of another program.
+func (n *Node) Use(binary string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.binary = binary
+}
+
 // File is the node's property file.
 func (n *Node) File() string { return filepath.Join(n.Dir, "server.properties") }
 
