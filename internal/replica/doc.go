@@ -31,7 +31,8 @@
 //	    A corrupt log of which others have copies is renamed, and fetched anew
 //	    once in a broker's life (S4).
 //	M6  one goroutine at a time changes a partition's role; the epoch is durable
-//	    in its log before anything is served under it.
+//	    in its log before anything is served under it. After an unclean election
+//	    all of the log is: its watermark may lie beyond its durable end.
 //	M7  a lane writes to a log only between begin and end, and a role changes
 //	    only after the lane has dropped the partition and is not at it (drop
 //	    waits): a truncation never meets a new leadership.

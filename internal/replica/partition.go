@@ -47,10 +47,11 @@ type Partition struct {
 	committed ticketQueue // acks=all: wait for the high watermark
 	durable   ticketQueue // acks=1 under fsync: wait for the own group commit
 	waiters   list[Waiter]
-	eff       isr.Effects // scratch of one step
-	want      want        // what the image asks for
-	have      want        // what has been done about it
-	settling  bool        // one goroutine is at it
+	eff       isr.Effects   // scratch of one step
+	want      want          // what the image asks for
+	have      want          // what has been done about it
+	settling  bool          // one goroutine is at it
+	synced    chan struct{} // closed by the next group commit; nil: nobody waits
 }
 
 // state is immutable: a change stores another one.

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"time"
 
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/isr"
@@ -224,6 +225,10 @@ func (p *Partition) lead(w want) error {
 		p.state.Store(&state{err: err, epoch: w.rec.LeaderEpoch, conf: w.conf})
 		return p.failed(err)
 	}
+	if err := p.syncFirst(w); err != nil {
+		p.state.Store(&state{err: err, epoch: w.rec.LeaderEpoch, conf: w.conf})
+		return p.failed(err)
+	}
 	var out woken
 	p.mu.Lock()
 	// The view is loaded under the lock: a group commit that found no leader
@@ -238,6 +243,34 @@ func (p *Partition) lead(w want) error {
 	p.tell(&out)
 	return nil
 }
+
+// syncFirst waits, after an unclean election, until all of the log is durable: what
+// it has is the log from now on, and its high watermark may lie beyond its durable
+// end, which that of a member in sync never does.
+func (p *Partition) syncFirst(w want) error {
+	if !w.rec.Recovering || p.log.Durability() != storage.Fsync {
+		return nil
+	}
+	for {
+		synced := make(chan struct{})
+		p.mu.Lock()
+		p.synced = synced
+		p.mu.Unlock()
+		if v := p.log.View(); v.Durable >= v.End {
+			return nil
+		}
+		if _, err := p.log.Fence(w.rec.LeaderEpoch); err != nil {
+			return err // no group commit will come
+		}
+		select {
+		case <-synced:
+		case <-time.After(syncLook):
+		}
+	}
+}
+
+// syncLook is how soon a log that went out of service meanwhile is noticed.
+const syncLook = 100 * time.Millisecond
 
 // altered brings a change within the epoch: the ISR, the settings, the brokers.
 func (p *Partition) altered(w want) {

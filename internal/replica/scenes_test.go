@@ -164,6 +164,40 @@ func TestDivergentTails(t *testing.T) {
 	})
 }
 
+// TestUncleanLeaderIsDurableFirst: a replica that catches up knows a high watermark
+// beyond its durable end. Elected all the same, it serves nothing of that before it is
+// durable.
+func TestUncleanLeaderIsDurableFirst(t *testing.T) {
+	trio(t, nil, func(b *brokers) {
+		topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+		x := b.Nodes[3]
+		b.Nodes[1].ack(topic, 0, "first")
+		b.same(topic, 0, 1, 2, 3)
+		x.Kill()
+		x.Fence()
+		for k := range 5 {
+			b.Nodes[1].ack(topic, 0, fmt.Sprint("kept ", k))
+		}
+		b.Net.Isolate("b3", "b1", "b2")
+		x.Start()
+		p := x.Partition(topic, 0)
+		x.Disk.Add(vfs.Rule{Op: vfs.OpSync, Path: p.Log().Dir() + "/*/*.log", Delay: 2 * time.Second})
+		b.Net.Heal()
+		b.eventually(time.Minute, "3 has what it has not synced", func() bool {
+			v := p.Log().View()
+			return v.HighWatermark == 6 && v.Durable < 6
+		})
+		b.Nodes[1].Fence()
+		b.Nodes[2].Fence()
+		b.Must(meta.ElectLeader{Topic: topic.ID, Unclean: true})
+		at := time.Now()
+		b.eventually(time.Minute, "3 leads", func() bool { _, err := p.Standings(); return err == nil })
+		if v := p.Log().View(); v.Durable != 6 || time.Since(at) < time.Second {
+			t.Errorf("leads after %v with %+v", time.Since(at), v)
+		}
+	})
+}
+
 // TestCutBelowTheWatermark: an operator gives the lead to a replica that lacks
 // what the others have acknowledged. They take its log over, although they must
 // cut below their own high watermarks.

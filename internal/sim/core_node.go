@@ -230,6 +230,9 @@ func (c *Core) lead(n *node, p int) {
 	if epoch > r.log.latest() {
 		r.log.assign(epoch)
 	}
+	if c.plan.Fsync && r.have.Recovering {
+		r.log.durable = r.log.end() // all that it has is the log from now on: it is synced first
+	}
 	c.tell(n.name, p, "leads epoch %d from %d, durable %d, hw %d", epoch, r.log.end(), r.log.durable, r.log.hw)
 	c.cover[covElected]++
 	c.checkLead(n, p)
