@@ -62,7 +62,11 @@ func (f *Follower) Received(r Received, out *Effects) {
 	}
 	f.waiting = !r.Diverged && !r.Records
 	if r.Diverged {
-		f.truncate(min(r.LeaderEnd, r.OwnEnd, f.end), out)
+		to := min(r.LeaderEnd, r.OwnEnd, f.end)
+		if without("own end of the epoch") {
+			to = min(r.LeaderEnd, f.end)
+		}
+		f.truncate(to, out)
 		return
 	}
 	out.Append = r.Records

@@ -13,12 +13,13 @@ const (
 	RuleOwnReply        = "reply matched to its question"  // row 14, core
 	RuleFSMOnly         = "only the log ends a proposal"   // row 15, core
 	RuleGroupCommit     = "fetch after the group commit"   // core
+	RuleOwnEnd          = "own end of the epoch"           // core: KIP-279, not of 2.9
 )
 
 // Rules is all of them.
 var Rules = []string{
 	RuleEpochTruncation, RuleFetchEpoch, RuleEpochStart, RuleBrokerEpoch, RuleFrozen,
-	RuleOwnRegistration, RuleOwnReply, RuleFSMOnly, RuleGroupCommit,
+	RuleOwnRegistration, RuleOwnReply, RuleFSMOnly, RuleGroupCommit, RuleOwnEnd,
 }
 
 func (c *Core) mutated(rule string) bool { return c.plan.Rule == rule }

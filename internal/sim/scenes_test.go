@@ -114,6 +114,91 @@ func TestJ01StaleReplicaIsNotElected(t *testing.T) {
 	s.wantNothingLost()
 }
 
+// J-02: two failures in a row. A follower that cut its log to the high watermark that
+// it knew would lose what was acknowledged: the watermark comes a reply later than the
+// records.
+//
+//	b1 acknowledges 3, 4: b2 and b3 have them, b3 does not know that they are committed
+//	b1 dies, b2 leads; b3 follows, and reaches it not
+//	b2 dies, b3 leads: with 3 and 4
+func TestJ02TruncationToTheWatermark(t *testing.T) {
+	s := fastDoubleFailure(t, "")
+	s.wantLeader(3)
+	s.wantNothingLost()
+	if s := fastDoubleFailure(t, RuleEpochTruncation); s.failure == nil {
+		t.Fatal("nobody notices a truncation to the watermark")
+	}
+}
+
+func fastDoubleFailure(t *testing.T, rule string) *scene {
+	s := newScene(t, func(p *Plan) { p.Rule, p.LagMax = rule, time.Minute })
+	s.write(1, -1, 3)
+	s.run(100 * time.Millisecond)
+	s.intercept = func(m *message) bool { return m.kind == msgReply && m.to == 2 && m.n == 0 }
+	s.write(1, -1, 2)
+	s.run(100 * time.Millisecond)
+	l := &s.nodes[2].reps[0].log
+	if committed := int64(len(s.parts[0].committed)); l.end() != committed || l.hw >= committed {
+		t.Fatalf("b3 ends at %d and knows %d as committed, of %d", l.end(), l.hw, committed)
+	}
+	s.cut[1][2], s.cut[2][1] = true, true
+	s.kill(s.nodes[0])
+	s.run(time.Second)
+	s.wantLeader(2)
+	s.kill(s.nodes[1])
+	s.run(time.Second)
+	s.intercept = nil
+	return s
+}
+
+// J-03: several elections in a row. The last epoch of a follower is unknown to its
+// leader, whose answer is about an older one, of which the follower has less.
+//
+//	epoch 0  b1: … a a   b2: …       b3: … a a
+//	epoch 1  b1 dies     b2: … b b   b3 does not reach it
+//	epoch 2              b2 dies     b3 leads: … a a
+//	         b2 is back, and asks with epoch 1: b3 has 0 up to its end
+func TestJ03EpochUnknownToTheLeader(t *testing.T) {
+	s := severalElections(t, "")
+	s.wantLeader(3)
+	s.wantNothingLost()
+	if !canMutate {
+		return
+	}
+	s = severalElections(t, RuleOwnEnd)
+	for _, n := range s.nodes {
+		s.start(n)
+	}
+	if s.recover(); s.failure == nil {
+		t.Fatal("nobody notices that the own end of the epoch does not count")
+	}
+}
+
+func severalElections(t *testing.T, rule string) *scene {
+	s := newScene(t, func(p *Plan) { p.Rule, p.LagMax = rule, time.Minute })
+	s.write(1, -1, 3)
+	s.run(100 * time.Millisecond)
+	base := s.nodes[1].reps[0].log.end()
+	s.cut[0][1], s.cut[1][0] = true, true
+	s.write(1, 1, 2)
+	s.run(100 * time.Millisecond)
+	end := s.nodes[2].reps[0].log.end()
+	s.cut[1][2], s.cut[2][1] = true, true
+	s.kill(s.nodes[0])
+	s.run(time.Second)
+	s.wantLeader(2)
+	for s.nodes[1].reps[0].log.end() < end {
+		s.write(2, 1, 1)
+	}
+	s.run(100 * time.Millisecond)
+	if end == base || s.nodes[1].reps[0].log.latest() != 1 || s.nodes[2].reps[0].log.latest() != 0 {
+		t.Fatalf("b3 ends at %d after %d, epochs %d and %d", end, base, s.nodes[1].reps[0].log.latest(), s.nodes[2].reps[0].log.latest())
+	}
+	s.kill(s.nodes[1])
+	s.run(time.Second)
+	return s
+}
+
 // J-04: a fetch of an old epoch arrives when its leader leads again. Had it
 // counted, the watermark would pass what the follower has cut off since.
 //
