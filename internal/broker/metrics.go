@@ -75,6 +75,7 @@ func (b *Broker) registerMetrics() {
 	r.Collect(clusterFamilies, b.collectCluster)
 	r.Collect(logFamilies, b.collectLogs)
 	r.Collect(copiedFamilies, b.collectCopied)
+	r.Collect(groupFamilies, b.collectGroups)
 	if b.o.Conf.MetricsCompat {
 		r.Collect(kafkaFamilies, b.collectKafka)
 		r.Collect(trafficFamilies, b.collectTraffic)

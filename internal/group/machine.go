@@ -76,6 +76,8 @@ func (m *Machine) Step(now step.Instant, in step.Input, out *step.Effects) {
 		t.consumerBeat(e)
 	case ConsumerGroupDescribe:
 		t.describeConsumer(e.Group)
+	case Survey:
+		t.survey()
 	case TimerFired:
 		t.fired(e.Key)
 	case TopicsDeleted:
