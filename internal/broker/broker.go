@@ -260,6 +260,7 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
 		ProducerExpiry: c.Limits(conf.Dynamic{}).ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
 		ConfigOf: b.replicas.ConfigOf, NoCleaner: !c.CleanerEnable, Cleaner: b.replicas.Cleaner,
+		ScrubInterval: c.ScrubInterval, Damaged: b.replicas.Damaged,
 	})
 	if err != nil {
 		return err

@@ -149,6 +149,9 @@ var logFamilies = []obs.Family{
 	{Name: "brokerd_cleaner_passes_total", Help: "Passes of compaction over a log.", Kind: obs.CounterKind},
 	{Name: "brokerd_cleaner_read_bytes_total", Help: "Bytes that compaction has read.", Kind: obs.CounterKind},
 	{Name: "brokerd_cleaner_written_bytes_total", Help: "Bytes that compaction has written.", Kind: obs.CounterKind},
+	{Name: "brokerd_scrub_segments_total", Help: "Sealed segments that were read and found whole.", Kind: obs.CounterKind},
+	{Name: "brokerd_scrub_read_bytes_total", Help: "Bytes of sealed segments that were read and found whole.", Kind: obs.CounterKind},
+	{Name: "brokerd_scrub_damaged_total", Help: "Sealed segments that were read and found damaged: their disk lies.", Kind: obs.CounterKind},
 }
 
 func (b *Broker) collectLogs(s *obs.Scrape) {
@@ -161,8 +164,8 @@ func (b *Broker) collectLogs(s *obs.Scrape) {
 			s.Emit(i, v, d.Path)
 		}
 	}
-	c := b.logs.Cleaner()
-	for i, v := range []int64{c.Passes, c.BytesRead, c.BytesWritten} {
+	c, scrub := b.logs.Cleaner(), b.logs.Scrub()
+	for i, v := range []int64{c.Passes, c.BytesRead, c.BytesWritten, scrub.Segments, scrub.BytesRead, scrub.Damaged} {
 		s.Emit(5+i, float64(v))
 	}
 }

@@ -144,6 +144,7 @@ func (l *loader) storage() {
 	b.WatermarkInterval = b.ms("replica.high.watermark.checkpoint.interval.ms")
 	b.RecoveryThreads = int(b.val("num.recovery.threads.per.data.dir").num)
 	b.CleanerEnable = b.val("log.cleaner.enable").flag
+	b.ScrubInterval = b.ms("log.scrub.interval.ms")
 	b.AutoFormat = b.val("auto.format.storage").flag
 	b.Durability = b.val("durability").str
 	if b.val("log.flush.interval.messages").num == 1 {

@@ -78,6 +78,7 @@ type Broker struct {
 	WatermarkInterval                 time.Duration // of high watermarks
 	RecoveryThreads                   int
 	CleanerEnable                     bool
+	ScrubInterval                     time.Duration // 0: nothing is scrubbed
 	Groups                            Groups
 	HeartbeatInterval, SessionTimeout time.Duration
 	BalanceInterval                   time.Duration // 0: leads do not go back by themselves

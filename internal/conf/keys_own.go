@@ -16,6 +16,8 @@ var ownKeys = []Key{
 		Doc: "durability of topics that do not set it: fsync or isr."},
 	{Name: "http.address", Type: String, Default: "127.0.0.1:9095", check: httpAddress, Own: true,
 		Doc: "Address of metrics and health checks as host:port; off switches them off. Not set and taken, the next free port serves."},
+	{Name: "log.scrub.interval.ms", Type: Long, Default: "604800000", check: atLeast(0), Own: true,
+		Doc: "In which time every sealed segment in use is read once, at an even pace, and compared with what it was; a replica found damaged is fetched anew from another one. 0: never."},
 	{Name: "metrics.compat", Type: String, Default: "kafka", check: oneOf("kafka", "none"), Own: true,
 		Doc: "Whether metrics are also served under the names that Kafka dashboards read."},
 	{Name: "metrics.partition.labels", Type: String, Default: "auto", check: oneOf("on", "off", "auto"), Own: true,

@@ -202,7 +202,7 @@ func (x *node) Start() {
 	store, err := storage.Open(context.Background(), storage.Options{
 		FS: x.Disk, Dirs: logDirs, Flushed: x.M.Flushed, DirFailed: x.M.DirFailed, Logger: log,
 		MaxOpenFiles: 64, RetentionInterval: time.Hour, CheckpointInterval: time.Hour, ProducerExpiry: time.Hour,
-		ConfigOf: x.M.ConfigOf,
+		ConfigOf: x.M.ConfigOf, ScrubInterval: x.Conf.ScrubInterval, Damaged: x.M.Damaged,
 	})
 	if err != nil {
 		t.Fatal(err)

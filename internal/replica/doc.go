@@ -29,7 +29,8 @@
 //	M5  data that the metadata does not know is renamed, never deleted (D11), and
 //	    the only replica in a directory that did not come back is not begun anew.
 //	    A corrupt log of which others have copies is renamed, and fetched anew
-//	    once in a broker's life (S4).
+//	    once in a broker's life (S4); until then it follows nobody, so that no
+//	    leader takes it for caught up. Where nobody else has the data it serves on.
 //	M6  one goroutine at a time changes a partition's role; the epoch is durable
 //	    in its log before anything is served under it. After an unclean election
 //	    all of the log is: its watermark may lie beyond its durable end.

@@ -16,7 +16,13 @@ import (
 func (m *Manager) refetch(im *meta.Image) {
 	for _, l := range m.Lost() {
 		t, ok := im.Topic(l.ID.Topic)
-		if !ok || !errors.Is(l.Err, storage.ErrCorrupt) || !m.spare(t, l.ID.Index) || !m.lost.takeAgain(l.ID) {
+		if !ok || !errors.Is(l.Err, storage.ErrCorrupt) {
+			continue
+		}
+		if m.countedOn(t, l.ID.Index) { // its leader took it back before it heard that it follows no more
+			m.report(Fault{Corrupt: true, Partitions: []step.PartitionID{l.ID}})
+		}
+		if !m.spare(t, l.ID.Index) || !m.lost.takeAgain(l.ID) {
 			continue
 		}
 		if err := m.setAside(im, t, l.ID.Index); err != nil {
@@ -33,6 +39,12 @@ func (m *Manager) refetch(im *meta.Image) {
 func (m *Manager) spare(t *meta.Topic, i int32) bool {
 	p, ok := t.Partition(i)
 	return ok && p.HasReplica(m.self) && p.Leader >= 0 && p.Leader != m.self && !p.InISR(m.self) && !slices.Contains(p.ELR(), m.self)
+}
+
+// countedOn says whether a replica here is in the ISR, and not alone.
+func (m *Manager) countedOn(t *meta.Topic, i int32) bool {
+	p, ok := t.Partition(i)
+	return ok && p.InISR(m.self) && p.ISRSize() > 1
 }
 
 // setAside takes a partition out of service and renames what it has. Whoever asks

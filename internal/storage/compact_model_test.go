@@ -405,6 +405,9 @@ func (m *keyedLog) check() {
 	if v.End != int64(len(m.all)) {
 		m.failf("end is %d, %d were written", v.End, len(m.all))
 	}
+	if err := sealedWhole(m.l); err != nil {
+		m.failf("scrub: %v", err)
+	}
 	got := m.readAll(v)
 	newest := map[string]int64{}
 	for o, k := range m.all {

@@ -14,14 +14,15 @@ import (
 
 // logDir is one of log.dirs: what its logs share.
 type logDir struct {
-	path    string
-	store   *Store
-	fs      vfs.FS
-	logger  *slog.Logger
-	journal *journal
-	flusher *flusher
-	keeper  *keeper
-	cleaner *cleaner
+	path     string
+	store    *Store
+	fs       vfs.FS
+	logger   *slog.Logger
+	journal  *journal
+	flusher  *flusher
+	keeper   *keeper
+	cleaner  *cleaner
+	scrubber *scrubber
 
 	// suspect: the process before saw a sync fail and left brokerd-failed. What it
 	// wrote may be in the page cache, look clean, and not be on the disk.

@@ -42,7 +42,10 @@
 // Compaction (compact.go, compact_swap.go, cleaner.go) makes new segments beside
 // the old ones and swaps them in by one entry of the checkpoint.
 //
-// Goroutines: one flusher and one keeper per directory, ended by Store.Close;
+// Scrubbing (scrub.go) reads what is sealed, slowly and over and over. Damage is
+// told; whether the log goes out of service is for whoever knows of other replicas.
+//
+// Goroutines: one flusher, one keeper and one scrubber per directory, ended by Store.Close;
 // short-lived ones for space ahead, for compaction while there is something to
 // clean, and for recovery, which their starters join.
 //

@@ -563,7 +563,7 @@ func (m *model) check() {
 		if l.log == nil {
 			continue
 		}
-		err := l.checkAll()
+		err := errors.Join(l.checkAll(), sealedWhole(l.log))
 		if err != nil && !m.down(err) {
 			m.failf("%s-%d: %v", l.topic, l.id.Index, err)
 		}

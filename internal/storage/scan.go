@@ -171,35 +171,48 @@ func (e *readError) Unwrap() error { return e.err }
 
 // batches takes batch after batch up to size; the error says what ended it.
 func (r *recovery) batches(h *handle, size int64, window []byte) error {
+	_, err := eachBatch(h, r.t.pos, size, window, func(b record.Batch) error {
+		if err := r.check(b); err != nil {
+			return err
+		}
+		r.take(b)
+		return nil
+	})
+	return err
+}
+
+// eachBatch hands over the batches of [pos, size) of a file, until one is none or
+// is refused: that is at end, and the error says why.
+func eachBatch(h io.ReaderAt, pos, size int64, window []byte, take func(record.Batch) error) (end int64, err error) {
 	var have []byte
-	at := r.t.pos // of have in the file
-	for r.t.pos < size {
-		b, _, err := record.Next(have[r.t.pos-at:])
+	at := pos // of have in the file
+	for pos < size {
+		b, _, err := record.Next(have[pos-at:])
 		if errors.Is(err, record.ErrIncomplete) && at+int64(len(have)) < size {
 			into := window
-			if n, err := record.Size(have[r.t.pos-at:]); err == nil && n > int64(len(window)) {
-				if n > size-r.t.pos {
-					return fmt.Errorf("batch of %d bytes, %d are there", n, size-r.t.pos)
+			if n, err := record.Size(have[pos-at:]); err == nil && n > int64(len(window)) {
+				if n > size-pos {
+					return pos, fmt.Errorf("batch of %d bytes, %d are there", n, size-pos)
 				}
 				into = make([]byte, n)
 			}
-			at = r.t.pos
+			at = pos
 			n, err := h.ReadAt(into[:min(int64(len(into)), size-at)], at)
 			if n == 0 || err != nil && !errors.Is(err, io.EOF) {
-				return &readError{err}
+				return pos, &readError{err}
 			}
 			have = into[:n]
 			continue
 		}
 		if err == nil {
-			err = r.check(b)
+			err = take(b)
 		}
 		if err != nil {
-			return err
+			return pos, err
 		}
-		r.take(b)
+		pos += int64(len(b))
 	}
-	return nil
+	return pos, nil
 }
 
 // check says whether a batch may stand at the end of the log (S5).

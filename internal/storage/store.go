@@ -43,6 +43,11 @@ type Options struct {
 	NoCleaner           bool // nothing is compacted
 	// Cleaner gives the settings of compaction, each time anew. nil: the defaults.
 	Cleaner func() Cleaner
+	// ScrubInterval is in which time all that is sealed is read once; 0: never.
+	ScrubInterval time.Duration
+	// Damaged is called when that found a log damaged. The log serves on unless
+	// the callee condemns it. May be nil.
+	Damaged func(*Log, error)
 	Logger  *slog.Logger
 	// ConfigOf gives the settings of a partition that is on disk and was not used
 	// since the start, so that its retention is looked after too. May be nil.
@@ -133,7 +138,7 @@ func (s *Store) discover() error {
 	var last error
 	for _, p := range s.options.Dirs {
 		d := &logDir{path: p, store: s, fs: s.options.FS, logger: s.options.Logger}
-		d.flusher, d.keeper, d.cleaner = newFlusher(d), newKeeper(d), newCleaner(d)
+		d.flusher, d.keeper, d.cleaner, d.scrubber = newFlusher(d), newKeeper(d), newCleaner(d), newScrubber(d)
 		s.dirs = append(s.dirs, d)
 		err := s.options.Unusable[p]
 		if err == nil {
@@ -317,6 +322,9 @@ func (s *Store) start() {
 	for _, d := range s.dirs {
 		go d.flusher.run()
 		go d.keeper.run()
+		if s.options.ScrubInterval > 0 {
+			s.background.run(d.scrubber.run)
+		}
 	}
 }
 
@@ -527,6 +535,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	for _, d := range s.dirs {
 		close(d.cleaner.quit)
+		close(d.scrubber.quit)
 		d.keeper.stop()
 	}
 	var errs error
