@@ -80,6 +80,7 @@ func (c *three) faults(random *rand.Rand) (list []fault) {
 	} else {
 		c.Log("UNAVAILABLE: a failing fsync: there is no strace")
 	}
+	c.moves(random, add)
 	c.Log("UNAVAILABLE: delay and reordering of packets, a wall clock that jumps: not part of this schedule")
 	return list
 }

@@ -33,8 +33,10 @@ type three struct {
 	*harness.Cluster
 	net    *network
 	disks  []*disk
+	client *kgo.Client
 	adm    *kadm.Client
 	load   *threeLoad
+	groups []*groupLoad
 	counts map[string]int
 }
 
@@ -76,13 +78,14 @@ func newThree(t *testing.T) *three {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	c.adm = kadm.NewClient(cl)
+	c.client, c.adm = cl, kadm.NewClient(cl)
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
 	if _, err := c.adm.CreateTopic(ctx, spread, 3, small(), audited); err != nil {
 		t.Fatal(err)
 	}
 	c.load = newThreeLoad(t, seeds)
+	c.groups = groups(t, seeds)
 	return c
 }
 
@@ -129,6 +132,7 @@ func (c *three) inSync() error {
 
 // judge stops the load, waits until all are in sync and audits every replica's
 // files. Nobody writes meanwhile, so that the files are what the replicas have.
+// Then the groups must have read all of it.
 func (c *three) judge() (acked, records int) {
 	c.Helper()
 	c.load.finish()
@@ -158,6 +162,9 @@ func (c *three) judge() (acked, records int) {
 		}
 		acked += len(h.acked)
 		records += len(replicas["node 1"]) + len(replicas["node 2"]) + len(replicas["node 3"])
+	}
+	for _, g := range c.groups {
+		g.judge(c)
 	}
 	return acked, records
 }
@@ -209,10 +216,15 @@ func TestThree(t *testing.T) {
 		}
 	}
 	acked, records := c.judge()
+	for _, g := range c.groups {
+		g.finish()
+		t.Logf("group %s: %d commits acknowledged, %d refused or unknown, %d lives of members, %d looks at its offsets", g.name, g.commits.Load(), g.refused.Load(), g.lives.Load(), g.looks.Load())
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.counts)) {
 		t.Logf("%4d  %s", c.counts[name], name)
 	}
 	t.Logf("%d acknowledged records audited, %d records read on three replicas", acked, records)
+	addTotals(t, c.counts, acked, records)
 	for _, n := range c.Nodes {
 		n.Stop()
 	}
