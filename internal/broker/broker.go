@@ -328,6 +328,9 @@ func (b *Broker) closing() bool {
 	}
 }
 
+// Unusable says why a log directory could not be used at the start, nil: it could.
+func (b *Broker) Unusable(dir string) error { return b.unusable[dir] }
+
 // Failed gives the error of a part that has ended by itself.
 func (b *Broker) Failed() <-chan error { return b.fail }
 

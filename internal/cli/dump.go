@@ -50,11 +50,11 @@ func kafkaDumpLog(e *Env, args []string) int {
 	return 0
 }
 
-// noDecoders refuses decoders of records that this release does not write.
+// noDecoders refuses what would print the records of internal topics by field.
 func noDecoders(set *jset) error {
 	for _, o := range []string{"cluster-metadata-decoder", "remote-log-metadata-decoder", "share-group-state-decoder", "offsets-decoder", "transaction-log-decoder"} {
 		if set.has(o) {
-			return fmt.Errorf("--%s: this release writes no such records; --print-data-log shows them as they are", o)
+			return fmt.Errorf("--%s: this release does not take such records apart; --print-data-log shows keys and values as they are", o)
 		}
 	}
 	for _, o := range []string{"value-decoder-class", "key-decoder-class"} {

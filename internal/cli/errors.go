@@ -110,6 +110,9 @@ func answeredText(a *client.Error) *cliError {
 		e.hint = "`brokerd configs describe " + whose + " --all` shows names and values"
 	case errors.Is(a, client.ErrMessageTooLarge):
 		e.hint = "the topic's max.message.bytes is the limit: `brokerd configs describe --topic " + a.Name + " --all` shows it"
+	case errors.Is(a, client.ErrTimedOut) && a.Doing == "produce to topic":
+		e.code = exitTimeout
+		e.hint = "--timeout waits longer. `brokerd topics describe " + a.Name + "` shows which broker leads; its log and /readyz say what keeps it"
 	case errors.Is(a, client.ErrTimedOut):
 		e.code = exitTimeout
 		e.hint = "the broker goes on with it; look again in a moment"

@@ -209,7 +209,11 @@ func (r *runningBroker) banner(took time.Duration) string {
 		fmt.Fprintf(&b, "  http    metrics /metrics  health /healthz /readyz   http://%s%s\n", addr, r.httpNote(addr))
 	}
 	for _, d := range r.settings.LogDirs {
-		fmt.Fprintf(&b, "  data    %s%s\n", homely(r.e, d), free(d))
+		note := free(d)
+		if r.b.Unusable(d) != nil {
+			note = "  (failed: the log says why)"
+		}
+		fmt.Fprintf(&b, "  data    %s%s\n", homely(r.e, d), note)
 	}
 	fmt.Fprintf(&b, "ready in %d ms.", took.Milliseconds())
 	if local {
