@@ -73,7 +73,7 @@ disk: build ## a full disk and a failing fsync, for real (root, strace)
 CASES ?= 50000
 SEED  ?= 1
 hostile: build ## CASES hostile inputs over real sockets, and the judge of them judged
-	$(GO) test -tags hostile -count 1 -timeout 30m -v -run 'TestHostile|TestPlanted' ./test/hostile -args -cases $(CASES) -seed $(SEED)
+	$(GO) test -tags hostile -count 1 -timeout 30m -v -run 'TestHostile|TestPlanted|TestSlow' ./test/hostile -args -cases $(CASES) -seed $(SEED)
 
 spec: build ## the client written from docs/protocol.md alone
 	$(GO) test -tags clients -count 1 -v ./test/spec
