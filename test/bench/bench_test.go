@@ -29,6 +29,7 @@ var scenarios = map[string]struct {
 	"S11":   {title: "start, idle, one topic of 1,000 partitions", run: s11, own: true},
 	"S12":   {title: "kill -9 and restart", run: s12, own: true},
 	"S13":   {title: "cold reads beside hot ones", run: s13},
+	"S14":   {title: "a group of 1,000 members, and commits", run: s14},
 	"S7":    {title: "one record per request", run: s7},
 	"S9":    {title: "fsync before every acknowledgement", run: s9},
 }
