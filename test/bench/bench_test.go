@@ -42,6 +42,7 @@ func TestBench(t *testing.T) {
 		t.Fatalf("there is no scenario %q", *scenario)
 	}
 	b := &bench{t: t}
+	prioritize()
 	congestion := cubic(t)
 	b.disk = calibrate(t, t.TempDir())
 	before, what := load(), commit(root(t))

@@ -151,6 +151,17 @@ func commit(root string) string {
 	return what
 }
 
+// prioritize gives this session the priority that the process has. Where the
+// kernel groups processes by session, nice counts only among those of one. [Under a
+// load of 60 nice -20 alone left a JVM with 70 requests/s]
+func prioritize() {
+	nice, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil || nice <= 20 { // the system call says 20 - nice
+		return
+	}
+	_ = os.WriteFile("/proc/self/autogroup", fmt.Append(nil, 20-nice), 0o644) // no autogroups: nice is enough
+}
+
 // load is the number of runnable processes of the whole machine, over a minute.
 func load() string {
 	p, err := os.ReadFile("/proc/loadavg")
