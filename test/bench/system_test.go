@@ -159,7 +159,8 @@ func (s *system) announce(t testing.TB, topic, durability string, partitions int
 	req.TimeoutMillis = 60_000
 	ct := kmsg.NewCreateTopicsRequestTopic()
 	ct.Topic, ct.NumPartitions, ct.ReplicationFactor = topic, int32(partitions), 1
-	for _, settings := range []map[string]string{s.settings[durability], more} {
+	soon := map[string]string{"file.delete.delay.ms": "1000"} // a minute of sections is more than a disk may hold
+	for _, settings := range []map[string]string{s.settings[durability], soon, more} {
 		for k, v := range settings {
 			ct.Configs = append(ct.Configs, kmsg.CreateTopicsRequestTopicConfig{Name: k, Value: &v})
 		}
