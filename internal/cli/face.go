@@ -41,6 +41,12 @@ func face(name string) tool {
 		return kafkaGetOffsets
 	case "kafka-delete-records":
 		return kafkaDeleteRecords
+	case "kafka-cluster":
+		return kafkaCluster
+	case "kafka-features":
+		return kafkaFeatures
+	case "kafka-metadata-quorum":
+		return kafkaQuorum
 	case "zookeeper-server-start", "zookeeper-server-stop", "zookeeper-shell":
 		return zookeeper
 	}
@@ -50,8 +56,8 @@ func face(name string) tool {
 // faceNames lists the tools that install-aliases links.
 func faceNames() []string {
 	return []string{
-		"kafka-configs", "kafka-console-consumer", "kafka-console-producer", "kafka-consumer-groups", "kafka-delete-records",
-		"kafka-dump-log", "kafka-get-offsets", "kafka-groups", "kafka-server-start", "kafka-server-stop", "kafka-storage", "kafka-topics",
+		"kafka-cluster", "kafka-configs", "kafka-console-consumer", "kafka-console-producer", "kafka-consumer-groups", "kafka-delete-records",
+		"kafka-dump-log", "kafka-features", "kafka-get-offsets", "kafka-groups", "kafka-metadata-quorum", "kafka-server-start", "kafka-server-stop", "kafka-storage", "kafka-topics",
 		"zookeeper-server-start", "zookeeper-server-stop", "zookeeper-shell",
 	}
 }

@@ -147,3 +147,38 @@ func (a *Admin) Unregister(ctx context.Context, node int32) error {
 	}
 	return answer(doing, "", resp.ErrorCode, resp.ErrorMessage)
 }
+
+// NodeEndpoint is where a node is reached.
+type NodeEndpoint struct {
+	ID     int32
+	Host   string
+	Port   int32
+	Rack   string
+	Fenced bool
+}
+
+// Endpoints tells the cluster's id and where its brokers are, fenced ones where
+// asked, or its controllers, when the client is connected to one.
+func (a *Admin) Endpoints(ctx context.Context, controllers, fenced bool) (cluster string, list []NodeEndpoint, err error) {
+	const doing = "describe the cluster"
+	req := kmsg.NewPtrDescribeClusterRequest()
+	req.EndpointType, req.IncludeFencedBrokers = 1, fenced
+	if controllers {
+		req.EndpointType = 2
+	}
+	resp, err := req.RequestWith(ctx, a.c.raw)
+	if err != nil {
+		return "", nil, a.c.explain(doing, "", err)
+	}
+	if err := answer(doing, "", resp.ErrorCode, resp.ErrorMessage); err != nil {
+		return "", nil, err
+	}
+	for _, b := range resp.Brokers {
+		n := NodeEndpoint{ID: b.NodeID, Host: b.Host, Port: b.Port, Fenced: b.IsFenced}
+		if b.Rack != nil {
+			n.Rack = *b.Rack
+		}
+		list = append(list, n)
+	}
+	return resp.ClusterID, list, nil
+}

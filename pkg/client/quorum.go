@@ -46,6 +46,9 @@ type Member struct {
 	LogEnd    int64  `json:"logEnd"` // -1: not known
 	// LastSeen is when the controller last heard of the node; zero: never.
 	LastSeen time.Time `json:"lastSeen,omitzero"`
+	// LastCaughtUp is when it had all that had been committed; zero: not known.
+	LastCaughtUp time.Time `json:"lastCaughtUp,omitzero"`
+	Listener     string    `json:"listener,omitempty"` // of Address
 }
 
 // Quorum describes the metadata quorum, voters first. The controller tells it:
@@ -68,9 +71,10 @@ func (a *Admin) Quorum(ctx context.Context) (Quorum, error) {
 	if err := answer(doing, "", p.ErrorCode, p.ErrorMessage); err != nil {
 		return Quorum{}, err
 	}
-	addresses := map[int32]string{}
+	addresses, listeners := map[int32]string{}, map[int32]string{}
 	for _, n := range resp.Nodes {
 		for _, l := range n.Listeners {
+			listeners[n.NodeID] = l.Name
 			addresses[n.NodeID] = net.JoinHostPort(l.Host, strconv.Itoa(int(l.Port)))
 		}
 	}
@@ -86,9 +90,12 @@ func (a *Admin) Quorum(ctx context.Context) (Quorum, error) {
 	for i, list := range [][]kmsg.DescribeQuorumResponseTopicPartitionReplicaState{p.CurrentVoters, p.Observers} {
 		for _, s := range list {
 			m := Member{Node: s.ReplicaID, Directory: base64.RawURLEncoding.EncodeToString(s.ReplicaDirectoryID[:]),
-				Voter: i == 0, Address: addresses[s.ReplicaID], LogEnd: s.LogEndOffset}
+				Voter: i == 0, Address: addresses[s.ReplicaID], Listener: listeners[s.ReplicaID], LogEnd: s.LogEndOffset}
 			if s.LastFetchTimestamp > 0 {
 				m.LastSeen = time.UnixMilli(s.LastFetchTimestamp)
+			}
+			if s.LastCaughtUpTimestamp > 0 {
+				m.LastCaughtUp = time.UnixMilli(s.LastCaughtUpTimestamp)
 			}
 			q.Members = append(q.Members, m)
 		}
