@@ -46,3 +46,5 @@ require (
 	golang.org/x/tools v0.36.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
+
+require github.com/anishathalye/porcupine v1.3.1

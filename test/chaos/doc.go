@@ -30,6 +30,11 @@
 // delivered to some member (groups_test.go). Partitions move under the load, and a
 // node comes back with an empty disk (moves_test.go).
 //
+// Four clients append to one more log, read it and ask for its end; every slice of
+// that history, between two moments at which nobody asked, must be linearizable
+// (linear_test.go, porcupine). Kafka's DumpLogSegments reads a sample (dump_test.go).
+// What judges is judged: histories_test.go has families of good and bad histories.
+//
 // A third of the faults begin when all are in sync, and wait for a hundred
 // acknowledged writes while they last; the others come upon what the last one
 // left. The auditor reads the files with reader_test.go, which shares no code

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // groupLoad is one consumer group that reads the topic while faults happen, with
@@ -36,6 +37,7 @@ type groupLoad struct {
 
 	mu        sync.Mutex
 	acked     [spread]int64    // committed offsets that were acknowledged
+	by        [spread]string   // when and to whom
 	seen      [spread]int64    // committed offsets that the observer saw
 	delivered [spread][]uint64 // a bit per offset
 }
@@ -108,11 +110,7 @@ func (g *groupLoad) live(c *kgo.Client, life time.Duration) {
 		g.deliver(records)
 		if len(records) > 0 {
 			committing, committed := context.WithTimeout(context.Background(), patient)
-			if err := c.CommitRecords(committing, records...); err != nil {
-				g.refused.Add(1) // by an epoch, or its outcome is not known
-			} else {
-				g.committed(records)
-			}
+			g.commit(committing, c, records)
 			committed()
 		}
 		c.AllowRebalance()
@@ -131,13 +129,34 @@ func (g *groupLoad) deliver(records []*kgo.Record) {
 	}
 }
 
-func (g *groupLoad) committed(records []*kgo.Record) {
-	g.commits.Add(1)
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// commit commits what was delivered, and notes what the coordinator says it has:
+// of a partition that a member has just lost the client asks nothing.
+func (g *groupLoad) commit(ctx context.Context, c *kgo.Client, records []*kgo.Record) {
+	offsets := map[int32]kgo.EpochOffset{}
 	for _, r := range records {
-		g.acked[r.Partition] = max(g.acked[r.Partition], r.Offset+1)
+		offsets[r.Partition] = kgo.EpochOffset{Epoch: r.LeaderEpoch, Offset: r.Offset + 1}
 	}
+	c.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{audited: offsets}, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+		if err != nil {
+			g.refused.Add(1) // its outcome is not known
+			return
+		}
+		g.commits.Add(1)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode != 0 {
+					g.refused.Add(1) // by an epoch
+					continue
+				}
+				if o := offsets[p.Partition].Offset; o > g.acked[p.Partition] {
+					g.acked[p.Partition] = o
+					g.by[p.Partition] = fmt.Sprintf("%s to member %s of epoch %d", time.Now().Format("15:04:05.000"), req.MemberID, req.Generation)
+				}
+			}
+		}
+	})
 }
 
 // observe asks over and over for the committed offsets.
@@ -183,7 +202,8 @@ func (g *groupLoad) look(adm *kadm.Client) (now [spread]int64, err error) {
 		}
 		switch {
 		case now[p] < before[p]:
-			g.t.Errorf("group %s, partition %d: offset %d is committed, %d had been acknowledged", g.name, p, now[p], before[p])
+			g.t.Errorf("group %s, partition %d: offset %d is committed at %s, %d was acknowledged before (now %d, at %s)", g.name, p, now[p],
+				time.Now().Format("15:04:05.000"), before[p], g.acked[p], g.by[p])
 		case now[p] < seen[p]:
 			g.t.Errorf("group %s, partition %d: offset %d is committed, it was %d", g.name, p, now[p], seen[p])
 		}

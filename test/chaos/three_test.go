@@ -37,6 +37,7 @@ type three struct {
 	adm    *kadm.Client
 	load   *threeLoad
 	groups []*groupLoad
+	linear *linearLoad
 	counts map[string]int
 }
 
@@ -84,7 +85,10 @@ func newThree(t *testing.T) *three {
 	if _, err := c.adm.CreateTopic(ctx, spread, 3, small(), audited); err != nil {
 		t.Fatal(err)
 	}
-	c.load = newThreeLoad(t, seeds)
+	if _, err := c.adm.CreateTopic(ctx, 1, 3, nil, linear); err != nil {
+		t.Fatal(err)
+	}
+	c.load, c.linear = newThreeLoad(t, seeds), startLinear(t, seeds)
 	c.groups = groups(t, seeds)
 	return c
 }
@@ -216,6 +220,9 @@ func TestThree(t *testing.T) {
 		}
 	}
 	acked, records := c.judge()
+	c.dumpSample(random.IntN)
+	c.linear.finish()
+	t.Logf("%d calls to one log in %d slices are linearizable", c.linear.calls, c.linear.slices)
 	for _, g := range c.groups {
 		g.finish()
 		t.Logf("group %s: %d commits acknowledged, %d refused or unknown, %d lives of members, %d looks at its offsets", g.name, g.commits.Load(), g.refused.Load(), g.lives.Load(), g.looks.Load())
