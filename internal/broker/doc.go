@@ -33,5 +33,6 @@
 // Tests: meet_test.go (tables and a model of first creation), format_test.go and
 // marker_test.go on the memory file system; the rest
 // is tested whole, over real sockets, in broker_test.go, lostdisk_test.go and
-// under test/.
+// under test/. cluster_test.go runs three brokers with real raft in a bubble, over
+// the simulated network and disks that lose what was not synced.
 package broker
