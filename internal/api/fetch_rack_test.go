@@ -36,10 +36,10 @@ func followReq(t *meta.Topic, session, sessionEpoch int32, life, offset int64, e
 	return req
 }
 
-// TestFollowerFetchIsGuarded (J-22): who says that it is a replica needs
+// J-22, TestJ22FollowerFetchIsGuarded: who says that it is a replica needs
 // ClusterAction and the epoch under which that broker is registered; nothing
 // else may move the watermark.
-func TestFollowerFetchIsGuarded(t *testing.T) {
+func TestJ22FollowerFetchIsGuarded(t *testing.T) {
 	n := startData(t, vfs.NewMem())
 	topic, life := n.withSecond()
 	n.ask(produceReq(9, 1, topic, records(t, 3, record.Spec{})))

@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -292,6 +293,33 @@ func TestDoubtOfWhoIsAdded(t *testing.T) {
 	sync(2, 3, 1)
 	if p := c.part(id, 0); p.HasReplica(3) || p.Doubted(1) {
 		t.Fatalf("in sync again: %+v", p)
+	}
+}
+
+// J-16: a replica whose data is bad is not elected, whoever else is gone, before its
+// broker has begun it anew and it was in sync again.
+func TestJ16CorruptIsNotElected(t *testing.T) {
+	c := newCluster(t, 1, 2, 3)
+	id := c.create("t", []int32{1, 2, 3})
+	c.state(3, Fenced)
+	c.must(ReportFault{Broker: 1, BrokerEpoch: c.epoch(1), Corrupt: true, Partitions: []step.PartitionID{{Topic: id}}})
+	p := c.part(id, 0)
+	if p.Leader != 2 || p.InISR(1) || len(p.ELR()) != 0 {
+		t.Fatalf("reported: %+v, eligible %v", p, p.ELR())
+	}
+	c.state(2, Fenced)
+	if p = c.part(id, 0); p.Leader != -1 || !slices.Equal(p.ELR(), []int32{2}) {
+		t.Fatalf("nobody else is there: %+v, eligible %v", p, p.ELR())
+	}
+	c.refused(ErrNoEligibleLeader, ElectLeader{Topic: id})
+	c.register(1) // to come back is not enough
+	c.state(1, Active)
+	if p = c.part(id, 0); p.Leader != -1 {
+		t.Fatalf("after a restart: %+v", p)
+	}
+	c.state(2, Active)
+	if p = c.part(id, 0); p.Leader != 2 {
+		t.Fatalf("one that is whole is back: %+v", p)
 	}
 }
 

@@ -210,7 +210,9 @@ func TestRestartKeepsWhatWasAcknowledged(t *testing.T) {
 	}
 }
 
-func TestStraysAreRenamed(t *testing.T) {
+// J-17: data that the metadata does not know is set aside under another name, never
+// deleted: it may be the metadata that is wrong.
+func TestJ17StraysAreRenamed(t *testing.T) {
 	mem := vfs.NewMem()
 	n := startNode(t, mem)
 	topic := n.topic("t", 1, nil)

@@ -22,8 +22,9 @@ func (n *node) second() int64 {
 	return r.Epoch
 }
 
-// TestLeadershipMoves: 2 leads, then 1, then 2 again; who waits at 1 hears it.
-func TestLeadershipMoves(t *testing.T) {
+// J-21: 2 leads, then 1, then 2 again. Who waits at 1 hears it, and is not answered by
+// what was true when it asked: the epoch is looked at when the answer is made.
+func TestJ21LeadershipMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startNode(t, slowSync(t, time.Second))
 		defer n.stop()
@@ -64,6 +65,11 @@ func TestLeadershipMoves(t *testing.T) {
 		<-f.woken
 		if !errors.Is(x.Err, ErrNotLeader) || p.Epoch() <= epoch {
 			t.Fatalf("epoch %d: %v", p.Epoch(), x.Err)
+		}
+		for _, asked := range []int32{-1, epoch} {
+			if err := p.Read(ReadRequest{Epoch: asked, LastEpoch: -1, MaxBytes: 1, FirstWhole: true}, &Reading{}); err == nil {
+				t.Fatalf("read as the leader of epoch %d", asked)
+			}
 		}
 		if y := n.produce(p, batch(t, 1, record.Spec{}), AcksLeader); !errors.Is(y.Err, ErrNotLeader) {
 			t.Fatal(y.Err)

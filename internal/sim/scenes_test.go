@@ -270,6 +270,53 @@ func TestJ05LastReplicaStanding(t *testing.T) {
 	s.wantNothingLost()
 }
 
+// J-18: a broker that was led by old metadata comes back and applies it again. It is
+// no leader by that, however long it hears of nothing newer.
+func TestJ18ReplayedMetadata(t *testing.T) {
+	for _, rule := range []string{"", RuleOwnRegistration} {
+		s := newScene(t, func(p *Plan) { p.Rule = rule })
+		s.write(1, -1, 3)
+		s.run(100 * time.Millisecond)
+		old := s.nodes[0].applied
+		s.powerCut(s.nodes[0])
+		s.run(time.Second)
+		s.wantLeader(2)
+		s.cut[0][3], s.cut[3][0] = true, true // it does not reach the controller
+		n := s.nodes[0]
+		n.seen = old - 1
+		s.live(n)
+		s.after(0, evRegister, n)
+		s.hear(n, old)
+		s.run(time.Second)
+		if leads := n.reps[0].leader != nil; leads != (rule != "") {
+			t.Errorf("without %q: b1 leads by what it knew: %v", rule, leads)
+		}
+		if rule == "" {
+			s.wantNothingLost()
+		}
+	}
+}
+
+// J-20: what hangs is found, although nothing wrong is ever said: a follower that
+// nobody answers any more, a request that nobody answers.
+func TestJ20StandstillIsNoticed(t *testing.T) {
+	for _, kind := range []messageKind{msgFetch, msgReply} {
+		s := newScene(t, nil)
+		s.write(1, -1, 3)
+		s.run(100 * time.Millisecond)
+		s.intercept = func(m *message) bool { return m.kind == kind && (m.from == 2 || m.to == 2) }
+		s.write(1, -1, 3)
+		if s.recover(); s.failure == nil || s.failure.Rule != "R22" {
+			t.Errorf("b3 is cut off from its leader for ever: %v", s.failure)
+		}
+	}
+	s := newScene(t, nil)
+	s.accept(0, ticket{request: s.parts[0].ask()})
+	if s.recover(); s.failure == nil || s.failure.Rule != "R23" {
+		t.Errorf("a request is not answered: %v", s.failure)
+	}
+}
+
 // J-06: nobody is elected who is fenced, whatever the topic opts in to.
 func TestJ06FencedIsNotElected(t *testing.T) {
 	s := newScene(t, func(p *Plan) { p.Unclean = true })
