@@ -57,6 +57,7 @@ func TestMembers(t *testing.T) {
 	}
 	none := p.group("life-none") // Kafka keeps it, ours does not: nobody lists it
 	p.group("life-nowhere")
+	p.group(nameless) // Kafka keeps it too
 	for v := int16(0); v <= 9; v++ {
 		p.ask("join a new group without protocols", v, joining(none, "", func(r *kmsg.JoinGroupRequest) { r.Protocols = nil }))
 		p.ask("join a new group without a kind", v, joining(none, "", func(r *kmsg.JoinGroupRequest) { r.ProtocolType = "" }))

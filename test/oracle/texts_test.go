@@ -3,6 +3,8 @@
 package oracle
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/brokerd/brokerd/test/harness"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // classes are the Java tools behind our names for them.
@@ -40,6 +43,44 @@ type lineCase struct {
 
 // lines is run in order: later ones see what earlier ones did.
 var lines = []lineCase{
+	// What tells of all groups or topics, before either side has some of its own.
+	{line: "kafka-consumer-groups --bootstrap-server B --list"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --state"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --state Empty"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --state stable,dead"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --type"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --type classic"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --type consumer --state Stable"},
+	{line: "kafka-consumer-groups --bootstrap-server B --list --type odd"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group classic"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group classic --offsets --verbose"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group classic --members"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group classic --members --verbose"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group classic --state"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group consumer"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group consumer --offsets --verbose"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group consumer --members"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group consumer --members --verbose"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group consumer --state"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group consumer --state --verbose"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --all-groups"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --all-groups --state"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group consumer --group classic --timeout 9000"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group classic --topic one --to-earliest --execute"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group consumer --topic one --to-earliest --execute"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group classic --topic one"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group consumer --topic one"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete --group classic"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete --group consumer --group absent"},
+	{line: "kafka-groups --bootstrap-server B --list"},
+	{line: "kafka-groups --bootstrap-server B --list --protocol consumer"},
+	{line: "kafka-groups --bootstrap-server B --list --group-type classic"},
+	{line: "kafka-groups --bootstrap-server B --list --group-type consumer --protocol consumer"},
+	{line: "kafka-groups --bootstrap-server B --list --consumer"},
+	{line: "kafka-get-offsets --bootstrap-server B"},
+	{line: "kafka-get-offsets --bootstrap-server B --exclude-internal-topics"},
+	{line: "kafka-get-offsets --bootstrap-server B --topic-partitions one:0,.*:1"},
+
 	{line: "kafka-topics --bootstrap-server B --list"},
 	{line: "kafka-topics --bootstrap-server B --create --topic NAME --partitions 2 --replication-factor 1"},
 	{line: "kafka-topics --bootstrap-server B --create --topic NAME"},
@@ -109,7 +150,7 @@ var lines = []lineCase{
 	{line: "kafka-console-producer --topic NAME", why: "Kafka's words do not say what is missing"},
 	{line: "kafka-console-producer --bootstrap-server B --topic NAME --no-such"},
 
-	{line: "kafka-console-consumer --bootstrap-server B --topic one --from-beginning --max-messages 3", why: "a group needs a coordinator, which this release has not: ours reads without one"},
+	{line: "kafka-console-consumer --bootstrap-server B --topic one --from-beginning --max-messages 3", why: "Kafka's client says first which group protocol to try"},
 	{line: "kafka-console-consumer --bootstrap-server B --topic one --partition 0 --offset 1 --max-messages 1"},
 	{line: "kafka-console-consumer --bootstrap-server B --topic one --partition 0 --offset earliest --max-messages 4 --property print.key=true --property print.offset=true --property print.partition=true --property print.headers=true"},
 	{line: "kafka-console-consumer --bootstrap-server B --topic one --partition 0 --offset 2 --timeout-ms 2000"},
@@ -152,6 +193,12 @@ var lines = []lineCase{
 	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group absent --topic one"},
 	{line: "kafka-consumer-groups --bootstrap-server B --delete-offsets --group NAME --topic one:0,7"},
 	{line: "kafka-consumer-groups --bootstrap-server B --delete --group absent"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --from-file DIR/plan --dry-run"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --from-file DIR/plan --execute"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --group NAME-too --from-file DIR/plans --execute --export", why: "Kafka's tool does not read the file that it exports for several groups"},
+	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --group NAME-too --topic one --to-latest --dry-run --export"},
+	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME-too"},
+	{line: "kafka-consumer-groups --bootstrap-server B --delete --group NAME-too"},
 	{line: "kafka-consumer-groups --bootstrap-server B --reset-offsets --group NAME --topic one --to-earliest --execute"},
 	{line: "kafka-consumer-groups --bootstrap-server B --delete --group NAME"},
 	{line: "kafka-consumer-groups --bootstrap-server B --describe --group NAME"},
@@ -327,6 +374,8 @@ func TestTexts(t *testing.T) {
 		t.Fatal(one)
 	}
 	brokerd(t, "zero\none\ntwo\nthree\n", "kafka-console-producer", "--bootstrap-server", node.Addr(), "--topic", "one")
+	lively(t, node.Addr(), "classic")
+	lively(t, node.Addr(), "consumer", kgo.ServerSideBalancer())
 	j := startTools(t)
 	theirs, ours := newWords(t, "xqj", node), newWords(t, "xqo", node)
 	for _, c := range lines {
@@ -342,6 +391,29 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// lively keeps a group with a member that has read all of topic one and committed it.
+func lively(t *testing.T, addr, group string, opts ...kgo.Opt) {
+	t.Helper()
+	c, err := kgo.NewClient(append(opts, kgo.SeedBrokers(addr), kgo.ConsumerGroup(group), kgo.ClientID("c"), kgo.ConsumeTopics("one"), kgo.DisableAutoCommit(),
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), answerLimit)
+	defer cancel()
+	for n := 0; n < 4; {
+		fetches := c.PollFetches(ctx)
+		if err := errors.Join(fetches.Err(), ctx.Err()); err != nil {
+			t.Fatal(err)
+		}
+		n += fetches.NumRecords()
+	}
+	if err := c.CommitUncommittedOffsets(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // words are what the placeholders stand for on one side.
 type words struct{ name, dir, addr string }
 
@@ -352,6 +424,7 @@ func newWords(t *testing.T, name string, node *harness.Node) words {
 		t.Fatal(err)
 	}
 	for file, text := range map[string]string{"records": "{\"partitions\":[{\"topic\":\"" + name + "\",\"partition\":0,\"offset\":0}],\"version\":1}",
+		"plan": "one,0,1\n", "plans": name + ",one,0,2\n" + name + "-too,one,0,3\n",
 		"twice": "{\"partitions\":[{\"topic\":\"one\",\"partition\":0,\"offset\":0},{\"topic\":\"one\",\"partition\":0,\"offset\":1}]}"} {
 		if err := os.WriteFile(filepath.Join(w.dir, file), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
