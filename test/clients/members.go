@@ -18,7 +18,7 @@ import (
 
 const (
 	// sessionMs is how long a member may be silent: the case that kills one waits for it.
-	sessionMs = 5000
+	sessionMs = 8000
 	// heartbeatMs is how soon a member hears that another one joins.
 	heartbeatMs = 500
 )
@@ -27,7 +27,6 @@ const (
 // wait: sessions as short as sessionMs, and no delay before an empty group starts.
 var groupSettings = map[string]string{
 	"group.initial.rebalance.delay.ms":         "0",
-	"group.min.session.timeout.ms":             fmt.Sprint(sessionMs),
 	"group.consumer.session.timeout.ms":        fmt.Sprint(sessionMs),
 	"group.consumer.min.session.timeout.ms":    fmt.Sprint(sessionMs),
 	"group.consumer.heartbeat.interval.ms":     fmt.Sprint(heartbeatMs),
