@@ -47,6 +47,12 @@ func face(name string) tool {
 		return kafkaFeatures
 	case "kafka-metadata-quorum":
 		return kafkaQuorum
+	case "kafka-reassign-partitions":
+		return kafkaReassign
+	case "kafka-leader-election":
+		return kafkaElect
+	case "kafka-log-dirs":
+		return kafkaLogDirs
 	case "zookeeper-server-start", "zookeeper-server-stop", "zookeeper-shell":
 		return zookeeper
 	}
@@ -57,7 +63,8 @@ func face(name string) tool {
 func faceNames() []string {
 	return []string{
 		"kafka-cluster", "kafka-configs", "kafka-console-consumer", "kafka-console-producer", "kafka-consumer-groups", "kafka-delete-records",
-		"kafka-dump-log", "kafka-features", "kafka-get-offsets", "kafka-groups", "kafka-metadata-quorum", "kafka-server-start", "kafka-server-stop", "kafka-storage", "kafka-topics",
+		"kafka-dump-log", "kafka-features", "kafka-get-offsets", "kafka-groups", "kafka-leader-election", "kafka-log-dirs", "kafka-metadata-quorum",
+		"kafka-reassign-partitions", "kafka-server-start", "kafka-server-stop", "kafka-storage", "kafka-topics",
 		"zookeeper-server-start", "zookeeper-server-stop", "zookeeper-shell",
 	}
 }

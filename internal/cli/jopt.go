@@ -14,7 +14,7 @@ type jopt struct {
 	arg     argRule
 	kind    string // String, Integer, Long: of the argument
 	argName string // what the help calls the argument
-	def     string
+	def     string // a blank: the default is the empty text, and the help says so
 	help    string
 	alias   string // another option that this spelling stands for; not in the help
 	must    bool   // joptsimple itself asks for it, and marks it in the help
@@ -175,6 +175,8 @@ func fits(kind, value string) bool {
 		_, err = strconv.ParseInt(value, 10, 32)
 	case "Long":
 		_, err = strconv.ParseInt(value, 10, 64)
+	case electionTypes:
+		return strings.EqualFold(value, "preferred") || strings.EqualFold(value, "unclean")
 	}
 	return err == nil
 }
@@ -242,5 +244,5 @@ func (o jopt) right() string {
 	if o.def == "" {
 		return o.help
 	}
-	return strings.TrimSpace(o.help + " (default: " + o.def + ")")
+	return strings.TrimSpace(o.help + " (default: " + strings.TrimSpace(o.def) + ")")
 }

@@ -14,6 +14,7 @@ func TestHelpIsKafkas(t *testing.T) {
 		"topics": topicsOptions(), "configs": configsOptions(), "producer": producerOptions(),
 		"consumer": consumerOptions(), "dump": dumpOptions(),
 		"consumer_groups": consumerGroupsOptions(), "get_offsets": getOffsetsOptions(), "delete_records": deleteRecordsOptions(), "groups": groupsOptions(),
+		"reassign": reassignOptions(), "elect": electOptions(), "log_dirs": logDirsOptions(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			want, err := os.ReadFile(filepath.Join("testdata", "help", name+".txt"))

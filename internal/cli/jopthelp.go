@@ -77,7 +77,7 @@ func fold(text string, width int) []string {
 // breakable splits a line into the pieces between which it may be broken: after
 // spaces, and after a run of dashes or of closing punctuation, unless that is
 // part of a number as in 4.0 or -3, or an opening bracket follows a dash; and
-// between a number and the sign >.
+// between a number and the sign >, and between a letter and (.
 func breakable(line string) []string {
 	var words []string
 	r := []rune(line)
@@ -101,7 +101,7 @@ func breakable(line string) []string {
 			if !inNumber && !quoted && !negative && i < len(r) && r[i] != ' ' {
 				cut()
 			}
-		case r[i] == '>' && i > 0 && unicode.IsDigit(r[i-1]):
+		case r[i] == '>' && i > 0 && unicode.IsDigit(r[i-1]), r[i] == '(' && i > start && unicode.IsLetter(r[i-1]):
 			cut()
 			i++
 		default:

@@ -31,6 +31,10 @@ var classes = map[string]string{
 	"kafka-cluster":          "org.apache.kafka.tools.ClusterTool",
 	"kafka-features":         "org.apache.kafka.tools.FeatureCommand",
 	"kafka-metadata-quorum":  "org.apache.kafka.tools.MetadataQuorumCommand",
+
+	"kafka-reassign-partitions": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
+	"kafka-leader-election":     "org.apache.kafka.tools.LeaderElectionCommand",
+	"kafka-log-dirs":            "org.apache.kafka.tools.LogDirsCommand",
 }
 
 // lineCase is one command line, given to both tools. NAME is a topic of each
@@ -379,15 +383,23 @@ func TestTexts(t *testing.T) {
 	j := startTools(t)
 	theirs, ours := newWords(t, "xqj", node), newWords(t, "xqo", node)
 	for _, c := range lines {
-		a, b := theirs.of(c.line), ours.of(c.line)
-		x := theirs.clean(j.run(t, classes[a[0]], c.stdin, a[1:]...))
-		y := ours.clean(brokerd(t, c.stdin, b...))
-		theRun.texts++
-		if c.why == "" {
-			same(t, c.line, x, y)
-		} else if x.code == y.code && slices.Equal(plain(x.out), plain(y.out)) && firstOf(x.errors) == firstOf(y.errors) {
-			t.Errorf("%s: does not differ any more: %s", c.line, c.why)
-		}
+		c.compare(t, j, theirs, ours, func() {})
+	}
+}
+
+// compare gives a line to both tools, after settle each.
+func (c lineCase) compare(t *testing.T, j *tools, theirs, ours words, settle func()) {
+	t.Helper()
+	a, b := theirs.of(c.line), ours.of(c.line)
+	settle()
+	x := theirs.clean(j.run(t, classes[a[0]], c.stdin, a[1:]...))
+	settle()
+	y := ours.clean(brokerd(t, c.stdin, b...))
+	theRun.texts++
+	if c.why == "" {
+		same(t, c.line, x, y)
+	} else if x.code == y.code && slices.Equal(plain(x.out), plain(y.out)) && firstOf(x.errors) == firstOf(y.errors) {
+		t.Errorf("%s: does not differ any more: %s", c.line, c.why)
 	}
 }
 
