@@ -10,10 +10,6 @@ import (
 	"github.com/brokerd/brokerd/internal/meta"
 )
 
-// internalReplicas is how many replicas an internal topic gets where there are
-// brokers enough, and nobody set another number.
-const internalReplicas = 3
-
 // offsetsConfig adds what the offsets topic is made with to what the request says.
 func (v view) offsetsConfig(set map[string]string) {
 	ours := map[string]string{
@@ -36,7 +32,7 @@ func (v view) offsetsAssignments(n int32) ([][]int32, error) {
 	}
 	rf := v.d.Conf.Groups.ReplicationFactor
 	if rf == 0 {
-		rf = int16(min(internalReplicas, v.im.BrokerCount()))
+		rf = int16(min(controller.InternalReplicas, v.im.BrokerCount()))
 	}
 	a, err := controller.PlaceReplicas(v.im, controller.Placement{Partitions: n, ReplicationFactor: rf, Start: mathrand.Int(), Fenced: true})
 	if errors.Is(err, meta.ErrReplicationFactor) {

@@ -201,6 +201,9 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 		ElectionTimeout: c.ElectionTimeout, SnapshotBytes: c.SnapshotBytes, BalanceInterval: c.BalanceInterval, UncleanElection: c.UncleanElection,
 		Full: func() bool { return b.logs != nil && b.logs.Full(dir) },
 	}
+	if c.Groups.ReplicationFactor == 0 {
+		o.Grow = append(o.Grow, offsetsTopic)
+	}
 	switch {
 	case alone(c):
 		err = o.BootstrapSelf()

@@ -110,7 +110,7 @@ Kafka's own commands work by name and text: brokerd kafka-topics --create …`,
 	root.AddGroup(&cobra.Group{ID: "server", Title: "Servers:"}, &cobra.Group{ID: "data", Title: "Topics and records:"}, &cobra.Group{ID: "more", Title: "More:"})
 	root.SetHelpCommandGroupID("more")
 	for group, cmds := range map[string][]*cobra.Command{
-		"server": {a.serverCommand(), a.stopCommand(), a.storageCommand(), a.quorumCommand(), a.clusterCommand(), a.devClusterCommand()},
+		"server": {a.serverCommand(), a.stopCommand(), a.storageCommand(), a.quorumCommand(), a.clusterCommand(), a.nodeCommand(), a.devClusterCommand()},
 		"data":   {a.topicsCommand(), a.configsCommand(), a.groupsCommand(), a.produceCommand(), a.consumeCommand()},
 		"more":   {a.verifyCommand(), a.debugCommand(), a.versionCommand(), a.aliasesCommand()},
 	} {

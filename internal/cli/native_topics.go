@@ -226,15 +226,24 @@ func (a *app) topicsAlter() *cobra.Command {
 	var partitions int32
 	var assignment string
 	var dry bool
-	c := &cobra.Command{Use: "alter NAME...", Short: "Add partitions to topics", Args: needNames("topic"),
-		Example: "  brokerd topics alter orders --partitions 6",
-		Long:    "Add partitions to topics. Settings are altered by: brokerd configs alter --topic NAME --set key=value"}
+	var replicas int16
+	c := &cobra.Command{Use: "alter NAME...", Short: "Add partitions to topics, or change how many replicas they have", Args: needNames("topic"),
+		Example: "  brokerd topics alter orders --partitions 6\n  brokerd topics alter orders --replication-factor 3   then: brokerd topics describe orders",
+		Long: "Add partitions to topics, or change how many replicas they have: new ones go to the brokers of other racks that have least,\n" +
+			"surplus ones are the last of each partition. Settings are altered by: brokerd configs alter --topic NAME --set key=value"}
 	c.Flags().Int32VarP(&partitions, "partitions", "p", 0, "new number of partitions")
+	c.Flags().Int16VarP(&replicas, "replication-factor", "r", 0, "new number of replicas of each partition")
 	c.Flags().StringVar(&assignment, "replica-assignment", "", "replicas of all partitions, `0:1,1:2`; only those of new ones count")
 	c.Flags().BoolVar(&dry, "dry-run", false, "check everything, change nothing")
 	c.RunE = func(c *cobra.Command, patterns []string) error {
+		if c.Flags().Changed("replication-factor") {
+			if replicas < 1 || partitions != 0 || assignment != "" {
+				return usageErr("as in: brokerd topics alter orders --replication-factor 3", "--replication-factor stands alone, and is at least 1")
+			}
+			return a.alterReplicas(c, patterns, int(replicas), dry)
+		}
 		if partitions < 1 {
-			return usageErr("as in: brokerd topics alter orders --partitions 6", "--partitions is needed, and at least 1")
+			return usageErr("as in: brokerd topics alter orders --partitions 6", "--partitions or --replication-factor is needed, and at least 1")
 		}
 		all, err := replicaAssignment(assignment)
 		if err != nil {

@@ -4,6 +4,8 @@ package conf
 var ownKeys = []Key{
 	{Name: "auto.format.storage", Type: Boolean, Default: "true", Own: true,
 		Doc: "Whether an empty data directory is formatted at the first start; when false, run brokerd storage format first."},
+	{Name: Draining, Type: Boolean, Default: "false", Own: true, Hidden: true, Scope: PerBroker,
+		Doc: "Whether a broker is about to go, as brokerd node drain and decommission set it: no lead and, while there are others, no replica comes to it."},
 	{Name: "cluster.id", Type: String, Null: true, Own: true, check: clusterID,
 		Doc: "The id that a new cluster gets, usually 22 characters of base64url; not set, a random one."},
 	{Name: "config.unknown", Type: String, Default: "warn", check: oneOf("warn", "error", "ignore"), Own: true,
@@ -37,6 +39,10 @@ var ownKeys = []Key{
 	{Name: "super.users", Type: String, Status: Refused, refuse: refuseSuperUsers,
 		Doc: "Kafka's authorizer: principals that may do everything, as User:name with semicolons between."},
 }
+
+// Draining is the setting of one broker that is about to go: it gets no lead and,
+// while there are others, no replica.
+const Draining = "broker.draining"
 
 // throttleKeys are Kafka's that exist as dynamic settings only.
 var throttleKeys = []Key{

@@ -73,5 +73,5 @@ func unbalanced(im *meta.Image, id step.PartitionID) (partitionEpoch int32, yes 
 		return 0, false
 	}
 	b, ok := im.Broker(p.Replicas[0])
-	return p.PartitionEpoch, ok && b.State == meta.Active
+	return p.PartitionEpoch, ok && b.State == meta.Active && !draining(im, b.ID)
 }

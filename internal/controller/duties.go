@@ -69,6 +69,7 @@ func (c *Controller) lead(ctx context.Context, t Term) {
 	live := newLiveness(im, int64(c.o.SessionTimeout), c.now())
 	live.balance = balancing{every: c.o.BalanceInterval, lookAt: c.now() + step.Instant(c.o.BalanceInterval)}
 	live.rescue.on = c.o.UncleanElection
+	live.grow.topics = c.o.Grow
 	c.leading = &leadership{term: t.Number, live: live}
 	c.mu.Unlock()
 	c.active.Store(true)

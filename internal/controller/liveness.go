@@ -45,6 +45,7 @@ type Liveness struct {
 	sessions map[int32]*session
 	deleted  map[step.TopicID]step.Instant // since when a topic is known as deleted
 	balance  balancing
+	grow     growing
 	rescue   rescuing
 }
 

@@ -47,6 +47,9 @@ type Options struct {
 	// UncleanElection gives partitions that nobody in sync is left of to whoever is
 	// there, where no dynamic setting says anything (E3).
 	UncleanElection bool
+	// Grow names the internal topics whose replicas follow the number of brokers:
+	// those for which nobody set a replication factor.
+	Grow []string
 	// SnapshotBytes of applied entries make a snapshot worth while; 64 MiB.
 	SnapshotBytes int64
 }

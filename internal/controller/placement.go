@@ -3,7 +3,9 @@ package controller
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
+	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/meta"
 )
 
@@ -25,27 +27,41 @@ type Placement struct {
 // place Start+i, so leads are even; its other replicas follow at a distance that
 // grows each time around, so that a dead broker's leads spread over all others.
 func PlaceReplicas(im *meta.Image, p Placement) ([][]int32, error) {
-	circle, racks := circleOf(im, p.Fenced)
-	n, rf := len(circle), int(p.ReplicationFactor)
+	circle, racks := circleOf(im, p.Fenced, false)
+	rf := int(p.ReplicationFactor)
+	if rf > len(circle) {
+		circle, racks = circleOf(im, p.Fenced, true)
+	}
+	n := len(circle)
 	if rf < 1 || rf > n || rf > meta.MaxReplicas {
 		return nil, fmt.Errorf("%w: %d replicas on %d live brokers", meta.ErrReplicationFactor, rf, n)
 	}
 	out := make([][]int32, p.Partitions)
 	for i := range out {
 		at := uint(p.Start) + uint(p.First) + uint(i)
-		out[i] = placeOne(circle, racks, at, rf)
+		out[i] = placeOne(im, circle, racks, at, rf)
 	}
 	return out, nil
 }
 
+// draining says whether a broker is about to go.
+func draining(im *meta.Image, id int32) bool {
+	set := im.Config(meta.Resource{Type: meta.BrokerResource, Name: strconv.Itoa(int(id))})
+	return set[conf.Draining] == "true"
+}
+
 // circleOf lists brokers so that neighbours are of different racks as long as
-// possible. racks is how many there are.
-func circleOf(im *meta.Image, fenced bool) (circle []*meta.Broker, racks int) {
+// possible. racks is how many there are. Fenced ones and those about to go are
+// among them only when that is said.
+func circleOf(im *meta.Image, fenced, going bool) (circle []*meta.Broker, racks int) {
 	byRack := map[string][]*meta.Broker{}
 	var names []string
 	live := 0
 	for b := range im.Brokers() {
 		if b.State != meta.Active && !(fenced && b.State == meta.Fenced) {
+			continue
+		}
+		if !going && draining(im, b.ID) {
 			continue
 		}
 		if byRack[b.Rack] == nil {
@@ -65,7 +81,7 @@ func circleOf(im *meta.Image, fenced bool) (circle []*meta.Broker, racks int) {
 	return circle, len(names)
 }
 
-func placeOne(circle []*meta.Broker, racks int, at uint, rf int) []int32 {
+func placeOne(im *meta.Image, circle []*meta.Broker, racks int, at uint, rf int) []int32 {
 	n := uint(len(circle))
 	first := at % n
 	ids := make([]int32, 0, rf)
@@ -88,15 +104,15 @@ func placeOne(circle []*meta.Broker, racks int, at uint, rf int) []int32 {
 			break
 		}
 	}
-	return preferActive(circle, ids)
+	return preferActive(im, circle, ids)
 }
 
-// preferActive puts active brokers before fenced ones, else in the same order:
-// the first replica is to lead.
-func preferActive(circle []*meta.Broker, ids []int32) []int32 {
+// preferActive puts active brokers before fenced ones and those about to go, else
+// in the same order: the first replica is to lead.
+func preferActive(im *meta.Image, circle []*meta.Broker, ids []int32) []int32 {
 	fenced := func(id int32) bool {
 		i := slices.IndexFunc(circle, func(b *meta.Broker) bool { return b.ID == id })
-		return circle[i].State != meta.Active
+		return circle[i].State != meta.Active || draining(im, id)
 	}
 	slices.SortStableFunc(ids, func(a, b int32) int {
 		switch fa, fb := fenced(a), fenced(b); {

@@ -27,6 +27,7 @@ func Plan(im *meta.Image, live *Liveness, self int32, now step.Instant) (cmds []
 	}
 	cmds = append(cmds, purges(im, live, self, now)...)
 	cmds = append(cmds, live.rescue.plan(im)...)
+	cmds = append(cmds, live.grow.plan(im)...)
 	return append(cmds, live.balance.plan(im, now)...)
 }
 

@@ -62,6 +62,31 @@ func (a *Admin) Cluster(ctx context.Context) (Cluster, error) {
 	return out, nil
 }
 
+// RegisteredBrokers lists all brokers that the cluster knows, by id, those too
+// that are not there.
+func (a *Admin) RegisteredBrokers(ctx context.Context) ([]Broker, error) {
+	const doing = "describe the cluster"
+	req := kmsg.NewPtrDescribeClusterRequest()
+	req.IncludeFencedBrokers = true
+	resp, err := req.RequestWith(ctx, a.c.raw)
+	if err != nil {
+		return nil, a.c.explain(doing, "", err)
+	}
+	if err := answer(doing, "", resp.ErrorCode, resp.ErrorMessage); err != nil {
+		return nil, err
+	}
+	var out []Broker
+	for _, b := range resp.Brokers {
+		broker := Broker{ID: b.NodeID, Host: b.Host, Port: b.Port}
+		if b.Rack != nil {
+			broker.Rack = *b.Rack
+		}
+		out = append(out, broker)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out, nil
+}
+
 // explain gives a failed request its context: what could not be reached, if
 // that is why, otherwise what was being done.
 func (c *Client) explain(doing, name string, err error) error {

@@ -175,7 +175,32 @@ func (a *Admin) ValidateAlterConfigs(ctx context.Context, r Resource, ops ...Con
 	return a.alterConfigs(ctx, r, ops, true)
 }
 
-func (a *Admin) alterConfigs(ctx context.Context, r Resource, ops []ConfigOp, dry bool) error {
+// AlterBrokerAnywhere alters settings of one broker by way of any broker: the one
+// that they are for may be away.
+func (a *Admin) AlterBrokerAnywhere(ctx context.Context, id int32, ops ...ConfigOp) error {
+	cluster, err := a.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	to := cluster.Controller
+	if to < 0 && len(cluster.Brokers) > 0 {
+		to = cluster.Brokers[0].ID
+	}
+	r := brokerResource(id)
+	answered, err := a.c.raw.Broker(int(to)).RetriableRequest(ctx, alteration(r, ops, false))
+	if err != nil {
+		return a.c.explain("alter configs of broker", r.Name, err)
+	}
+	for _, got := range answered.(*kmsg.IncrementalAlterConfigsResponse).Resources {
+		if err := answer("alter configs of broker", r.Name, got.ErrorCode, got.ErrorMessage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alteration is the request for it.
+func alteration(r Resource, ops []ConfigOp, dry bool) *kmsg.IncrementalAlterConfigsRequest {
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	req.ValidateOnly = dry
 	rr := kmsg.NewIncrementalAlterConfigsRequestResource()
@@ -189,6 +214,11 @@ func (a *Admin) alterConfigs(ctx context.Context, r Resource, ops []ConfigOp, dr
 		rr.Configs = append(rr.Configs, rc)
 	}
 	req.Resources = append(req.Resources, rr)
+	return req
+}
+
+func (a *Admin) alterConfigs(ctx context.Context, r Resource, ops []ConfigOp, dry bool) error {
+	req := alteration(r, ops, dry)
 	doing := "alter configs of " + r.Type.String()
 	for _, shard := range a.c.raw.RequestSharded(ctx, req) {
 		if shard.Err != nil {

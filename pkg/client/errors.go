@@ -94,6 +94,9 @@ func (e *Error) CodeNumber() int16 {
 	return -1
 }
 
+// Retriable says whether the same request may succeed a moment later.
+func (e *Error) Retriable() bool { return kerr.IsRetriable(e.Code) }
+
 func (e *Error) Unwrap() error { return e.Code }
 
 // Is makes errors.Is(err, ErrNotAuthorized) true for every code of that kind.
