@@ -111,7 +111,7 @@ Kafka's own commands work by name and text: brokerd kafka-topics --create …`,
 	root.SetHelpCommandGroupID("more")
 	for group, cmds := range map[string][]*cobra.Command{
 		"server": {a.serverCommand(), a.stopCommand(), a.storageCommand(), a.quorumCommand(), a.clusterCommand(), a.nodeCommand(), a.devClusterCommand()},
-		"data":   {a.topicsCommand(), a.configsCommand(), a.groupsCommand(), a.produceCommand(), a.consumeCommand()},
+		"data":   {a.topicsCommand(), a.partitionsCommand(), a.configsCommand(), a.groupsCommand(), a.produceCommand(), a.consumeCommand()},
 		"more":   {a.verifyCommand(), a.debugCommand(), a.versionCommand(), a.aliasesCommand()},
 	} {
 		for _, c := range cmds {

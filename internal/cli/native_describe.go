@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/brokerd/brokerd/pkg/client"
@@ -79,14 +80,14 @@ func (a *app) describeText(topics []client.TopicDescription, resources []client.
 		if set := overridden(configs[resources[i]]); set != "" {
 			head = append(head, []string{"config", set})
 		}
-		rows := [][]string{{"PARTITION", "LEADER", "EPOCH", "REPLICAS", "IN SYNC", "ELIGIBLE"}}
+		rows := [][]string{{"PARTITION", "LEADER", "EPOCH", "REPLICAS", "IN SYNC", "OUT OF SYNC", "ELIGIBLE"}}
 		for _, p := range t.Partitions {
 			leader := "none"
 			if p.Leader >= 0 {
 				leader = strconv.Itoa(int(p.Leader))
 			}
 			rows = append(rows, []string{strconv.Itoa(int(p.Partition)), leader, strconv.Itoa(int(p.LeaderEpoch)),
-				join(p.Replicas, ","), join(p.ISR, ","), dash(join(p.ELR, ","))})
+				join(p.Replicas, ","), dash(join(p.ISR, ",")), dash(join(outOfSync(p), ",")), dash(join(p.ELR, ","))})
 		}
 		if err := printTable(a.e.Out, head); err != nil {
 			return err
@@ -96,6 +97,13 @@ func (a *app) describeText(topics []client.TopicDescription, resources []client.
 		}
 	}
 	return nil
+}
+
+// outOfSync are the replicas that are neither in sync nor eligible.
+func outOfSync(p client.PartitionDescription) []int32 {
+	return slices.DeleteFunc(slices.Clone(p.Replicas), func(id int32) bool {
+		return slices.Contains(p.ISR, id) || slices.Contains(p.ELR, id)
+	})
 }
 
 func (a *app) describeReplicas(ctx context.Context, admin *client.Admin, names []string) error {
