@@ -154,9 +154,10 @@ func (j *nodeJob) moveAll(ctx context.Context) error {
 	throttled := map[string]bool{}
 	err := j.until(ctx, func(ctx context.Context, s *clusterState) (bool, error) {
 		left, underway := s.holds(j.node), 0
-		s.each(func(_ client.Partition, p client.PartitionDescription) {
+		s.each(func(id client.Partition, p client.PartitionDescription) {
 			if slices.Contains(p.Replicas, j.node) && moving(p) {
 				underway++
+				moved[id], throttled[id.Topic] = true, true // begun by a call before this one, too
 			}
 		})
 		if left == 0 {

@@ -14,9 +14,16 @@ const InternalReplicas = 3
 // growing gives internal topics that were made while there were few brokers the
 // replicas that they would be made with now. It takes none away: who removes a
 // broker says so.
-type growing struct{ topics []string }
+type growing struct {
+	topics []string
+	seen   uint64 // index of the last image looked at: nothing grows until it changes
+}
 
 func (g *growing) plan(im *meta.Image) (cmds []meta.Command) {
+	if len(g.topics) == 0 || g.seen == im.Index() {
+		return nil
+	}
+	g.seen = im.Index()
 	var brokers []*meta.Broker
 	for b := range im.Brokers() {
 		if b.State == meta.Active && !draining(im, b.ID) {

@@ -77,6 +77,7 @@ func TestGrow(t *testing.T) {
 			if c.name == "four" && fmt.Sprint(load) != "map[2:3 3:3 4:2]" {
 				t.Errorf("uneven: %v", load)
 			}
+			g.seen = 0
 			if again := g.plan(im); len(again) > 0 {
 				t.Errorf("grows again: %v", again)
 			}
