@@ -289,7 +289,7 @@ func (j *nodeJob) forget(ctx context.Context, wait time.Duration) error {
 			j.a.note("node %d is removed: it held nothing, and the cluster has forgotten it", j.node)
 			return true, mark(ctx, j.admin, j.node, false)
 		case !s.isLive(j.node):
-			return false, j.admin.UnregisterBroker(ctx, j.node)
+			return false, j.admin.Unregister(ctx, j.node)
 		case time.Now().After(deadline):
 			j.report.Status = "empty"
 			j.a.note("node %d holds nothing and has no vote. Stop it, then run the same again: the cluster forgets it\n"+

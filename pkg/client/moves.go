@@ -158,18 +158,6 @@ func (a *Admin) ElectLeaders(ctx context.Context, t ElectionType, partitions []P
 	return out, nil
 }
 
-// UnregisterBroker makes the cluster forget a broker that is not there any more.
-func (a *Admin) UnregisterBroker(ctx context.Context, id int32) error {
-	const doing = "unregister the broker"
-	req := kmsg.NewPtrUnregisterBrokerRequest()
-	req.BrokerID = id
-	resp, err := req.RequestWith(ctx, a.c.raw)
-	if err != nil {
-		return a.c.explain(doing, "", err)
-	}
-	return answer(doing, "", resp.ErrorCode, resp.ErrorMessage)
-}
-
 // ErrElectionNotNeeded: the partition has the leader that was asked for.
 var ErrElectionNotNeeded error = kerr.ElectionNotNeeded
 
