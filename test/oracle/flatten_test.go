@@ -99,7 +99,9 @@ func (f flattener) list(path string, v reflect.Value) {
 		}
 		f.value(at, v.Index(i))
 	}
-	f.out[path+".len"] = fmt.Sprint(n)
+	if f.out[path+".len"] = fmt.Sprint(n); n == 0 && v.Len() > 0 {
+		f.out[path+".len"] = "null" // as an empty list is read: all that is in this one is foreign
+	}
 }
 
 // identity are the fields that say which element of a list one is.
