@@ -25,8 +25,8 @@
 //	O4  a shard steps only under the leader epoch it was loaded for. When the
 //	    leadership, an append or a replay fails, the machine is dropped, all who
 //	    wait hear it, and the log is loaded again: there is no undo.
-//	O5  a shard serves only after everything that its log held when the leadership
-//	    began is committed and replayed.
+//	O5  a shard serves only after everything that its log held when it was opened is
+//	    committed and replayed: under O4 also what the dropped machine wrote.
 //	O6  what is written is plain: a Log keeps no transactions, so a machine that
 //	    asks for a batch in one would have it committed at once.
 //

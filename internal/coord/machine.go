@@ -42,8 +42,8 @@ type Log interface {
 	// with an error when the leadership ended before. done must not block. It may
 	// run before Release returns.
 	Release(at int64, done func(err error, h Hand))
-	// Scan waits until all that the log held when the leadership began is committed,
-	// and visits every record of it. Control records are left out.
+	// Scan waits until all that the log held when it was opened, by this leadership
+	// too, is committed, and visits every record of it. Control records are left out.
 	Scan(ctx context.Context, f func(offset int64, r record.Record) error) error
 }
 

@@ -14,16 +14,16 @@ import (
 type Lease struct {
 	p     *Partition
 	epoch int32
-	end   int64 // of the log when the leadership began
+	end   int64 // of the log when the lease was given
 }
 
-// Lease gives the leadership of that epoch, if it is the current one.
+// Lease gives the leadership of that epoch, if it is the current one. What an
+// earlier lease of the epoch wrote is in the log by now, and is scanned.
 func (p *Partition) Lease(epoch int32) (*Lease, error) {
-	st, err := p.leading(epoch)
-	if err != nil {
+	if _, err := p.leading(epoch); err != nil {
 		return nil, err
 	}
-	return &Lease{p: p, epoch: epoch, end: st.start}, nil
+	return &Lease{p: p, epoch: epoch, end: p.log.View().End}, nil
 }
 
 // Leads reports whether the leadership lasts.
@@ -95,7 +95,7 @@ func (r *releasing) Completed(t *Ticket, h *wire.Handoff) {
 	r.done(err, h)
 }
 
-// Scan waits until all that the log held when the leadership began is committed,
+// Scan waits until all that the log held when the lease was given is committed,
 // and visits every record of it. Control records are left out.
 func (l *Lease) Scan(ctx context.Context, f func(offset int64, r record.Record) error) error {
 	committed := make(chan error, 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +58,13 @@ func TestLease(t *testing.T) {
 		}
 		if got := scan(l); got != "" {
 			t.Errorf("written under the lease itself, and scanned: %q", got)
+		}
+		again, err := p.Lease(p.Epoch()) // whoever begins anew in this epoch has forgotten it
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := scan(again); strings.Count(got, " ") != 3 {
+			t.Errorf("a second lease of the epoch scans %q of three records", got)
 		}
 		_, _, err = l.Append(batch(t, 1, record.Spec{}))
 		if err != nil {
