@@ -55,7 +55,7 @@ func TestUpdateFeatures(t *testing.T) {
 				}
 				p.ask("update features: "+name, v, func(s *side) kmsg.Request {
 					req := kmsg.NewPtrUpdateFeaturesRequest()
-					req.ValidateOnly = dry
+					req.ValidateOnly, req.TimeoutMillis = dry, 50_000
 					for _, u := range updates {
 						f := kmsg.NewUpdateFeaturesRequestFeatureUpdate()
 						f.Feature, f.MaxVersionLevel, f.UpgradeType, f.AllowDowngrade = u.name, u.level, u.kind, u.kind > 1
