@@ -185,14 +185,21 @@ func (k *kafkaGo) produce(r request, _ *answer) error {
 	return k.writer(r).WriteMessages(ctx, sent...)
 }
 
+// again asks once more where a pooled connection is from before a restart: a Client
+// leaves that to us.
+func again[Q, A any](call func(context.Context, Q) (A, error), ask Q) (A, error) {
+	got, err := call(context.Background(), ask)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		got, err = call(context.Background(), ask)
+	}
+	return got, err
+}
+
 func (k *kafkaGo) offset(r request, a *answer) error {
 	at := kafka.OffsetRequest{Partition: int(r.At.Partition), Timestamp: map[string]int64{
 		"start": kafka.FirstOffset, "end": kafka.LastOffset, "time": r.At.N}[r.At.At]}
 	ask := &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{r.Topic: {at}}}
-	got, err := k.client.ListOffsets(context.Background(), ask)
-	if errors.Is(err, io.ErrUnexpectedEOF) { // a pooled connection from before a restart: a Client leaves it to us to try again
-		got, err = k.client.ListOffsets(context.Background(), ask)
-	}
+	got, err := again(k.client.ListOffsets, ask)
 	if err != nil {
 		return err
 	}
@@ -304,7 +311,7 @@ func (k *kafkaGo) commit(request, *answer) error {
 }
 
 func (k *kafkaGo) committed(r request, a *answer) error {
-	got, err := k.client.OffsetFetch(context.Background(), &kafka.OffsetFetchRequest{GroupID: r.Group,
+	got, err := again(k.client.OffsetFetch, &kafka.OffsetFetchRequest{GroupID: r.Group,
 		Topics: map[string][]int{r.Topic: {int(r.Partition)}}})
 	if err != nil {
 		return err
@@ -314,7 +321,7 @@ func (k *kafkaGo) committed(r request, a *answer) error {
 }
 
 func (k *kafkaGo) groups(_ request, a *answer) error {
-	got, err := k.client.ListGroups(context.Background(), &kafka.ListGroupsRequest{})
+	got, err := again(k.client.ListGroups, &kafka.ListGroupsRequest{})
 	if err != nil {
 		return err
 	}
