@@ -132,17 +132,26 @@ func (p *QuorumPlan) survey(ctx context.Context, c *conf.Broker) error {
 	}
 	circle := newCircle(p.Self.Node, seeds, peerOptions(c, wire.TCP{}))
 	defer circle.close()
-	answers := circle.ask(ctx)
+	return p.judge(others, circle.ask(ctx))
+}
+
+// judge sorts the voters by who answers, and refuses when that is a majority. A
+// leader that somebody tells of counts only where it is not: a node that has lost
+// its followers names itself for a moment more, and what is answered here must not
+// depend on such a moment.
+func (p *QuorumPlan) judge(others []controller.Server, answers []heard) error {
 	voters := map[string]bool{}
 	for _, v := range p.Remains.Voters {
 		voters[v.ID()] = true
 	}
+	var led error
 	for i, s := range others {
 		is := answers[i].is
 		there := is != nil && is.ClusterID == p.Identity.ClusterID && is.Node == s.Node && is.Directory == s.Directory && is.Recovery == p.Remains.Group
+		if there && is.Leader >= 0 && is.Leader != p.Self.Node {
+			led = fmt.Errorf("%w: node %d says that node %d leads it; start this node, and it follows", ErrQuorumLives, s.Node, is.Leader)
+		}
 		switch {
-		case there && is.Leader >= 0 && is.Leader != p.Self.Node:
-			return fmt.Errorf("%w: node %d says that node %d leads it; start this node, and it follows", ErrQuorumLives, s.Node, is.Leader)
 		case voters[s.ID()] && there:
 			p.Answers = append(p.Answers, s)
 		case voters[s.ID()]:
@@ -156,7 +165,7 @@ func (p *QuorumPlan) survey(ctx context.Context, c *conf.Broker) error {
 	if need := len(p.Remains.Voters)/2 + 1; have >= need {
 		return fmt.Errorf("%w: %d of its %d voters answer or are this node, and %d are enough; start this node", ErrQuorumLives, have, len(p.Remains.Voters), need)
 	}
-	return nil
+	return led
 }
 
 // Rejoined says what RejoinQuorum did.
