@@ -158,10 +158,16 @@ func TestArticleFiles(t *testing.T) {
 		return string(out)
 	}
 	t.Cleanup(func() {
+		// Kafka's command tells them to stop; ours tells them to end at once, and
+		// waits: their directories must not be removed under them.
+		for _, stop := range []string{"kafka-server-stop", "stop"} {
+			for _, n := range c.Nodes {
+				cmd := exec.Command(harness.Binary(t), stop)
+				cmd.Env = append(os.Environ(), "BROKERD_RUN_DIR="+filepath.Join(n.Dir, "run"))
+				_ = cmd.Run() // it may not have come so far, or have ended
+			}
+		}
 		for _, n := range c.Nodes {
-			cmd := exec.Command(harness.Binary(t), "kafka-server-stop")
-			cmd.Env = append(os.Environ(), "BROKERD_RUN_DIR="+filepath.Join(n.Dir, "run"))
-			_ = cmd.Run() // it may not have come so far
 			if log, err := os.ReadFile(filepath.Join(n.Dir, "kafkaServer.out")); t.Failed() && err == nil {
 				t.Logf("output of node %d:\n%s", n.ID, log)
 			}
