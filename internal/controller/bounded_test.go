@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,16 +10,24 @@ import (
 	"github.com/brokerd/brokerd/internal/meta"
 )
 
-// TestFilesStayBounded: a million changes of the same few things leave files that
-// are as large as what is kept behind a snapshot, not as what was written.
+var changes = flag.Int("changes", 200_000, "how many changes TestFilesStayBounded makes")
+
+// TestFilesStayBounded: many changes of the same few things leave files that are as
+// large as what is kept behind a snapshot, not as what was written. `make bounded`
+// makes a million of them.
 func TestFilesStayBounded(t *testing.T) {
-	const entries, each, kept = 1000, 1000, 32
+	const each = 1000
+	entries := *changes / each
+	kept := entries / 32
+	if kept == 0 {
+		t.Fatalf("-changes %d: %d is the least", *changes, 32*each)
+	}
 	dir := t.TempDir()
 	n := start(t, boltOptions(t, dir))
 	n.Register(registration())
 	n.await(n.WaitActive)
 	keep := n.node.r.ReloadableConfig()
-	keep.TrailingLogs = kept
+	keep.TrailingLogs = uint64(kept)
 	if err := n.node.r.ReloadConfig(keep); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +55,7 @@ func TestFilesStayBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if i == 8*kept {
+		if i == entries/4 {
 			early = db()
 		}
 	}
