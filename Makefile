@@ -4,7 +4,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race cluster failover chaos clients oracle kill powercut disk measure bench lint tidy fuzz model install clean
+.PHONY: help build run test race cluster failover chaos clients oracle kill powercut disk measure bench lint tidy fuzz model bounded install clean
 .PHONY: hostile overload sim mutations soak spec vuln licences cross full
 
 help: ## this menu
@@ -32,6 +32,10 @@ SEEDS ?= 2000
 model: ## the log against its model, with crashes, for SEEDS seeds
 	$(GO) test -count 1 -timeout 120m -v -run 'TestModel$$' ./internal/storage -args -seeds $(SEEDS)
 
+CHANGES ?= 1000000
+bounded: ## CHANGES changes of the metadata: its files stay as large as what is kept (make test makes fewer)
+	$(GO) test -count 1 -timeout 60m -v -run 'TestFilesStayBounded$$' ./internal/controller -args -changes $(CHANGES)
+
 STEPS ?= 20000
 FIRST ?= 1
 sim: ## the cores of a cluster under faults, SEEDS histories of STEPS steps from seed FIRST on
@@ -52,8 +56,8 @@ oracle: build ## the same requests, files and words to a real Apache Kafka and t
 	scripts/kafka install
 	$(GO) test -tags oracle -count 1 -timeout 10m ./test/oracle
 
-cluster: build ## several nodes as real processes: they form, die, come back (CASE= chooses)
-	$(GO) test -tags cluster -count 1 -timeout 20m -v -run '$(or $(CASE),.)' ./test/cluster
+cluster: build ## several nodes as real processes: they form, grow, die, come back (CASE= chooses; SLICE=0/2: every second of the long tests)
+	$(GO) test -tags cluster -count 1 -timeout 20m -v -run '$(or $(CASE),.)' ./test/cluster -args -slice $(SLICE)
 
 failover: build ## end KILLS leaders (killed, the controller too, stopped in order) and print how long their partitions stood still
 	scripts/clients java

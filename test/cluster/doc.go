@@ -9,5 +9,8 @@
 // franz-go and, with -java, the Java client, and prints how long their partitions
 // stood still: percentiles, never an assertion.
 //
+// A few tests take long: `make cluster` runs them all, CI a slice of them that the
+// commit chooses (slice_test.go), and all of the others.
+//
 // Run by `make cluster` and `make failover KILLS=60`.
 package cluster
