@@ -19,7 +19,7 @@ import (
 //	key 3   group          → epoch; tag 0: hash of the topics that it subscribes to
 //	key 4   group          → what Kafka 4.0 kept in place of that hash: never written
 //	key 5   group, member  → who it is and what it subscribes to; tag 0: of a classic
-//	                         member, its session and protocols
+//	                         member, its session and protocols, of others null
 //	key 6   group          → epoch of the target assignment
 //	key 7   group, member  → target assignment
 //	key 8   group, member  → epochs, state, assigned partitions, those it has to give up;
@@ -143,7 +143,7 @@ func (a *about) append(b []byte) []byte {
 	b = kbin.AppendInt32(b, a.rebalance)
 	b = kbin.AppendCompactNullableString(b, a.assignor)
 	if a.classic == nil {
-		return append(b, 0)
+		return append(b, 1, 0, 1, 0) // a null: left out, Kafka takes it for a classic member that said nothing
 	}
 	e := kbin.AppendInt32([]byte{1}, a.classic.session) // 1: it is there
 	e = kbin.AppendCompactArrayLen(e, len(a.classic.protocols))

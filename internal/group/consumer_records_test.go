@@ -63,7 +63,7 @@ func TestConsumerRecords(t *testing.T) {
 			epoch: 2, previous: 1, assigned: parts{step.TopicID{1}: {3}}, since: map[step.PartitionID]int32{{Topic: step.TopicID{1}, Index: 3}: 2}}},
 			"0008 0001 67 0001 6d", "0000 00000002 00000001 00 02 01000000000000000000000000000000 02 00000003 01 00 05 02 00000002 01 00"},
 		{fact{key: keyMember, group: "g", name: "m", about: about{client: Client{"c", "/h"}, topics: []string{"t"}, rebalance: 1}},
-			"0005 0001 67 0001 6d", "0000 00 00 02 63 03 2f68 02 02 74 01 00000001 00 00"},
+			"0005 0001 67 0001 6d", "0000 00 00 02 63 03 2f68 02 02 74 01 00000001 00 01 00 01 00"}, // a null, as Kafka writes it
 		{facts()[2], "0005 0001 67 0001 6f",
 			"0000 00 00 02 63 03 2f68 02 02 74 01 00000001 00 01 00 11 01 0000000a 02 06 72616e6765 03 0102 00 00"},
 	} {
