@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/brokerd/brokerd/internal/broker"
+	"github.com/brokerd/brokerd/internal/group"
 	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/spf13/cobra"
 )
@@ -32,6 +33,9 @@ func kafkaDumpLog(e *Env, args []string) int {
 	o := storage.DumpOptions{Records: set.has("deep-iteration"), SkipMetadata: set.has("skip-record-metadata"),
 		Contents:   set.has("print-data-log") || set.has("value-decoder-class") || set.has("key-decoder-class"),
 		VerifyOnly: set.has("verify-index-only"), SanityOnly: set.has("index-sanity-check")}
+	if set.has("offsets-decoder") {
+		o.Contents, o.Decode = true, group.Dump
+	}
 	if n := set.number("max-bytes", math.MaxInt32); n < math.MaxInt32 {
 		o.MaxBytes = n
 	}
@@ -42,7 +46,12 @@ func kafkaDumpLog(e *Env, args []string) int {
 			continue
 		}
 		// What an index does not agree with was printed: Kafka's tool ends well.
-		if err := storage.Dump(e.Out, file, o); err != nil && !errors.Is(err, storage.ErrMismatch) {
+		err := storage.Dump(e.Out, file, o)
+		if at := group.NoKey(0); errors.As(err, &at) {
+			return uncaught(e, fmt.Errorf("java.lang.RuntimeException: Failed to decode message at offset %d using the specified decoder"+
+				" (message had a missing key)", at))
+		}
+		if err != nil && !errors.Is(err, storage.ErrMismatch) {
 			fmt.Fprintln(e.Err, err)
 			return 1
 		}
@@ -52,7 +61,7 @@ func kafkaDumpLog(e *Env, args []string) int {
 
 // noDecoders refuses what would print the records of internal topics by field.
 func noDecoders(set *jset) error {
-	for _, o := range []string{"cluster-metadata-decoder", "remote-log-metadata-decoder", "share-group-state-decoder", "offsets-decoder", "transaction-log-decoder"} {
+	for _, o := range []string{"cluster-metadata-decoder", "remote-log-metadata-decoder", "share-group-state-decoder", "transaction-log-decoder"} {
 		if set.has(o) {
 			return fmt.Errorf("--%s: this release does not take such records apart; --print-data-log shows keys and values as they are", o)
 		}
@@ -96,21 +105,27 @@ a raft.db, a snapshot, or a clean-stop file. -o json prints an object per line, 
 
 func (a *app) dumpCommand() *cobra.Command {
 	var o storage.DumpOptions
+	var offsets bool
 	c := &cobra.Command{Use: "dump-log FILE...", Short: "Print every byte of files that brokerd or Kafka wrote", Args: needNames("file"),
 		Long: `Print every byte of files that brokerd or Kafka wrote: logs, indexes, epochs, producers, checkpoints.
 A directory stands for all such files in it. Texts are those of Kafka's DumpLogSegments where it has one;
--o json prints an object per line: each has the file, and a type (batch, record, offset, timestamp, epoch, producer, point …).`,
+-o json prints an object per line: each has the file, and a type (batch, record, offset, timestamp, epoch, producer, point …).
+--offsets takes the records of __consumer_offsets apart: committed offsets, groups, members and assignments.`,
 		Example: "  brokerd debug dump-log data/orders-0/00000000000000000000.log --contents\n  brokerd debug dump-log data/orders-0 --verify\n" +
+			"  brokerd debug dump-log data/__consumer_offsets-7 --offsets\n" +
 			"  brokerd debug dump-log data/orders-0 --records -o json | jq 'select(.type == \"batch\") | .lastOffset'"}
 	f := c.Flags()
 	f.BoolVar(&o.Records, "records", false, "a line per record too")
 	f.BoolVar(&o.Contents, "contents", false, "records with their keys and values")
+	f.BoolVar(&offsets, "offsets", false, "keys and values of __consumer_offsets field by field")
 	f.BoolVar(&o.SkipMetadata, "skip-metadata", false, "records without offset, time and sizes")
 	f.BoolVar(&o.VerifyOnly, "verify", false, "hold indexes against their log, do not print them")
 	f.BoolVar(&o.SanityOnly, "sanity", false, "check the indexes by themselves only")
 	f.Int64Var(&o.MaxBytes, "max-bytes", 0, "stop a .log after so many bytes (0: never)")
 	c.RunE = func(_ *cobra.Command, files []string) error {
-		o.JSON = a.json()
+		if o.JSON = a.json(); offsets {
+			o.Contents, o.Decode = true, group.Dump
+		}
 		var errs []error
 		for _, file := range files {
 			errs = append(errs, storage.Dump(a.e.Out, file, o))

@@ -8,7 +8,8 @@
 //	                              └──► Loaded      soft state made anew from the durable one
 //
 // Records have Kafka's own keys and values, so what Kafka's tools read there
-// they read here, and a directory of Kafka's is read here.
+// they read here, and a directory of Kafka's is read here. Dump prints them field
+// by field (dump_fields.go), in the words of Kafka's DumpLogSegments.
 //
 // A classic group's members assign partitions among themselves; a consumer
 // group's (KIP-848) are assigned here: consumer*.go, with assign.go for what
@@ -50,5 +51,5 @@
 // lost answers and dying coordinators loose by seed (-group.seeds), and so do
 // consumer_test.go and, with members of both kinds, migrate_test.go; assign_test.go compares with what an assignment must be, and
 // uniform_test.go with the moves of Kafka's own assignor in 800 groups;
-// FuzzRecord reads any record.
+// FuzzRecord reads and prints any record; dump_test.go compares with what Kafka prints.
 package group

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -398,6 +399,9 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		m := New(DefaultConfig())
 		r := record.Record{Key: key, Value: value}
+		if k, v, err := Dump(r); err == nil && v != nil && (!json.Valid(k) || !json.Valid(v) && r.Value != nil) {
+			t.Fatalf("printed as %s %s", k, v)
+		}
 		if m.Replay(3, r) != nil {
 			return
 		}

@@ -11,11 +11,22 @@ import (
 
 // DumpSpec says what Dump prints and where the batch lies.
 type DumpSpec struct {
-	Position     int64 // of the batch in its file
-	Records      bool  // a line per record
-	Contents     bool  // keys and values too (implies Records)
-	SkipMetadata bool  // records without offset, time and sizes
+	Position     int64                                       // of the batch in its file
+	Records      bool                                        // a line per record
+	Contents     bool                                        // keys and values too (implies Records)
+	SkipMetadata bool                                        // records without offset, time and sizes
+	Decode       func(Record) (key, value []byte, err error) // nil: keys and values as they are
 	Limits       Limits
+}
+
+// decoded is a record with the key and the value that are shown of it.
+func (s DumpSpec) decoded(b Batch, r Record) (Record, error) {
+	if s.Decode == nil || !s.Contents || b.Control() {
+		return r, nil
+	}
+	key, value, err := s.Decode(r)
+	r.Key, r.Value = key, value
+	return r, err
 }
 
 // Dump prints a batch as Kafka's DumpLogSegments does. The batch may be
@@ -30,8 +41,7 @@ func Dump(w io.Writer, b Batch, s DumpSpec) error {
 	err := error(nil)
 	if valid && (s.Records || s.Contents) {
 		err = b.Each(s.Limits, func(r Record) error {
-			dumpRecord(&out, b, r, s)
-			return nil
+			return dumpRecord(&out, b, r, s)
 		})
 	}
 	if _, writeErr := w.Write(out.Bytes()); writeErr != nil {
@@ -53,8 +63,9 @@ func dumpHeader(out *bytes.Buffer, b Batch, position int64, valid bool) {
 		b.Magic(), b.Codec(), b.CRC(), valid)
 }
 
-func dumpRecord(out *bytes.Buffer, b Batch, r Record, s DumpSpec) {
-	if !s.SkipMetadata || !b.Control() && s.Contents && (r.Key != nil || r.Value != nil) {
+func dumpRecord(out *bytes.Buffer, b Batch, r Record, s DumpSpec) error {
+	shown, err := s.decoded(b, r)
+	if !s.SkipMetadata || !b.Control() && s.Contents && (shown.Key != nil || shown.Value != nil) {
 		out.WriteString("|")
 	}
 	if !s.SkipMetadata {
@@ -70,14 +81,15 @@ func dumpRecord(out *bytes.Buffer, b Batch, r Record, s DumpSpec) {
 		}
 	}
 	if s.Contents && !b.Control() {
-		if r.Key != nil {
-			fmt.Fprintf(out, " key: %s", text(r.Key))
+		if shown.Key != nil {
+			fmt.Fprintf(out, " key: %s", text(shown.Key))
 		}
-		if r.Value != nil {
-			fmt.Fprintf(out, " payload: %s", text(r.Value))
+		if shown.Value != nil {
+			fmt.Fprintf(out, " payload: %s", text(shown.Value))
 		}
 	}
 	out.WriteString("\n")
+	return err
 }
 
 func dumpControl(out *bytes.Buffer, r Record) {

@@ -42,22 +42,22 @@ type recordLine struct {
 	ValueSize   int           `json:"valueSize"`
 	ControlType string        `json:"controlType,omitempty"`
 	Coordinator *int32        `json:"coordinatorEpoch,omitempty"`
-	Key         *string       `json:"key,omitempty"`
+	Key         any           `json:"key,omitempty"`
 	KeyBase64   []byte        `json:"keyBase64,omitempty"`
-	Value       *string       `json:"value,omitempty"`
+	Value       any           `json:"value,omitempty"`
 	ValueBase64 []byte        `json:"valueBase64,omitempty"`
 	Headers     []dumpedField `json:"headers,omitempty"`
 }
 
 type dumpedField struct {
-	Key         string  `json:"key"`
-	Value       *string `json:"value,omitempty"`
-	ValueBase64 []byte  `json:"valueBase64,omitempty"`
+	Key         string `json:"key"`
+	Value       any    `json:"value,omitempty"`
+	ValueBase64 []byte `json:"valueBase64,omitempty"`
 }
 
 // DumpJSON prints what Dump prints as JSON, one object per line: the batch, then
 // its records where they are asked for. Keys and values that are not UTF-8 come
-// in base64.
+// in base64; decoded ones are objects.
 func DumpJSON(w io.Writer, file string, b Batch, s DumpSpec) error {
 	if len(b) < HeaderSize {
 		return ErrIncomplete
@@ -77,15 +77,21 @@ func DumpJSON(w io.Writer, file string, b Batch, s DumpSpec) error {
 	if err := out.Encode(line); err != nil || !valid || !s.Records && !s.Contents {
 		return err
 	}
-	return b.Each(s.Limits, func(r Record) error { return out.Encode(lineOf(file, b, r, s)) })
+	return b.Each(s.Limits, func(r Record) error {
+		line, err := lineOf(file, b, r, s)
+		if err != nil {
+			return err
+		}
+		return out.Encode(line)
+	})
 }
 
-func lineOf(file string, b Batch, r Record, s DumpSpec) recordLine {
+func lineOf(file string, b Batch, r Record, s DumpSpec) (recordLine, error) {
 	line := recordLine{File: file, Type: "record", Offset: r.Offset, Timestamp: r.Timestamp, KeySize: size(r.Key), ValueSize: size(r.Value),
 		Sequence: b.sequence(int32(r.Offset - b.BaseOffset()))}
 	if b.Control() {
 		line.control(r)
-		return line
+		return line, nil
 	}
 	for _, h := range r.Headers {
 		f := dumpedField{Key: text(h.Key)}
@@ -94,11 +100,19 @@ func lineOf(file string, b Batch, r Record, s DumpSpec) recordLine {
 		}
 		line.Headers = append(line.Headers, f)
 	}
-	if s.Contents {
+	if !s.Contents {
+		return line, nil
+	}
+	if s.Decode == nil {
 		line.Key, line.KeyBase64 = jsonField(r.Key)
 		line.Value, line.ValueBase64 = jsonField(r.Value)
+		return line, nil
 	}
-	return line
+	shown, err := s.decoded(b, r)
+	if line.Key = jsonValue(shown.Key); r.Value != nil {
+		line.Value = jsonValue(shown.Value)
+	}
+	return line, err
 }
 
 func (l *recordLine) control(r Record) {
@@ -112,13 +126,23 @@ func (l *recordLine) control(r Record) {
 }
 
 // jsonField gives a field as text where it is text, else its bytes.
-func jsonField(p []byte) (*string, []byte) {
+func jsonField(p []byte) (field any, raw []byte) {
 	switch {
 	case p == nil:
 		return nil, nil
 	case utf8.Valid(p):
-		s := string(p)
-		return &s, nil
+		return string(p), nil
 	}
 	return nil, p
+}
+
+// jsonValue gives what a decoder made of a field: JSON, or a sentence.
+func jsonValue(p []byte) any {
+	switch {
+	case p == nil:
+		return nil
+	case json.Valid(p):
+		return json.RawMessage(p)
+	}
+	return text(p)
 }

@@ -15,14 +15,15 @@ import (
 
 // DumpOptions says what Dump prints. The zero value prints a line per batch.
 type DumpOptions struct {
-	FS           vfs.FS // nil: the machine's
-	Records      bool   // a line per record (--deep-iteration)
-	Contents     bool   // with keys and values (--print-data-log)
-	SkipMetadata bool   // records without offset, time and sizes
-	VerifyOnly   bool   // indexes are compared with the log, not printed
-	SanityOnly   bool   // indexes are checked by themselves
-	MaxBytes     int64  // of a .log; 0: all
-	JSON         bool   // an object per line, each with its file and type
+	FS           vfs.FS                                             // nil: the machine's
+	Records      bool                                               // a line per record (--deep-iteration)
+	Contents     bool                                               // with keys and values (--print-data-log)
+	Decode       func(record.Record) (key, value []byte, err error) // nil: as they are
+	SkipMetadata bool                                               // records without offset, time and sizes
+	VerifyOnly   bool                                               // indexes are compared with the log, not printed
+	SanityOnly   bool                                               // indexes are checked by themselves
+	MaxBytes     int64                                              // of a .log; 0: all
+	JSON         bool                                               // an object per line, each with its file and type
 }
 
 // ErrMismatch says that an index does not agree with its log. What differs was printed.
@@ -131,7 +132,8 @@ func (d *dumper) log(name string) error {
 		if d.o.MaxBytes > 0 && s.pos > d.o.MaxBytes {
 			return nil // Kafka reads so many bytes, and no batch that goes on behind them
 		}
-		spec := record.DumpSpec{Position: s.pos - int64(len(b)), Records: d.o.Records, Contents: d.o.Contents, SkipMetadata: d.o.SkipMetadata}
+		spec := record.DumpSpec{Position: s.pos - int64(len(b)), Records: d.o.Records, Contents: d.o.Contents, SkipMetadata: d.o.SkipMetadata,
+			Decode: d.o.Decode}
 		if err := d.batch(b, spec); err != nil {
 			return fmt.Errorf("batch at %d: %w", spec.Position, err)
 		}
