@@ -1,6 +1,7 @@
 package group
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -59,5 +60,29 @@ func BenchmarkCommit(b *testing.B) {
 		if code := c.commit("t", 0, at); code != 0 {
 			b.Fatal(code)
 		}
+	}
+}
+
+// BenchmarkConsumerJoin is a member that joins a consumer group of a thousand, and
+// leaves again: each makes the assignment of all anew. One heartbeat of another in
+// between is what each of the thousand then costs.
+func BenchmarkConsumerJoin(b *testing.B) {
+	bed := newBed(&testing.T{})
+	bed.unchecked = true
+	bed.topics["big"] = step.TopicID{3}
+	clients := make([]*consumerClient, 999)
+	for i := range clients {
+		clients[i] = bed.consumer(fmt.Sprint("m", i), "big")
+		clients[i].beats()
+	}
+	last := bed.consumer("last", "big")
+	for b.Loop() {
+		clear(bed.answers)
+		bed.log = bed.log[:0]
+		last.beats()
+		clients[0].beats()
+		last.says(epochLeave)
+		last.epoch, last.owned = epochJoin, parts{}
+		clients[0].beats()
 	}
 }

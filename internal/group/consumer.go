@@ -25,8 +25,11 @@ type consumer struct {
 	static map[string]string           // group.instance.id → member
 	owners map[step.PartitionID]string // who a partition is assigned to, or still revoked from (G1)
 
-	names map[string]bool // what the group subscribes to; nil: to be found anew
-	seen  int64           // soft: the state of the topics that hash was last compared with
+	// What a thousand members would have to be looked at for; nil: to be found anew.
+	order []string       // the members by id; never written to, so who ranges over it may end some
+	names map[string]int // what the group subscribes to, and how many members do
+
+	seen int64 // soft: the state of the topics that hash was last compared with
 }
 
 // consumerMember is one member. Its three records come and go together.
@@ -48,8 +51,39 @@ type consumerMember struct {
 
 // ids gives the members in order.
 func (c *consumer) ids() []string {
-	all := sorted(c.members)
-	return slices.DeleteFunc(all, func(id string) bool { return !c.members[id].known })
+	if c.order == nil {
+		c.order = slices.DeleteFunc(sorted(c.members), func(id string) bool { return !c.members[id].known })
+	}
+	return c.order
+}
+
+// introduce takes what a member says of itself, or that it has gone.
+func (c *consumer) introduce(m *consumerMember, a about, known bool) {
+	c.count(m, -1)
+	was := m.known
+	m.about, m.known = a, known
+	c.count(m, 1)
+	if c.order == nil || was == known {
+		return
+	}
+	at, _ := slices.BinarySearch(c.order, m.id)
+	if known {
+		c.order = slices.Insert(slices.Clone(c.order), at, m.id)
+	} else {
+		c.order = slices.Delete(slices.Clone(c.order), at, at+1)
+	}
+}
+
+// count adds n to the subscribers of what a member subscribes to.
+func (c *consumer) count(m *consumerMember, n int) {
+	if c.names == nil || !m.known {
+		return
+	}
+	for _, name := range c.subscription(&m.about) {
+		if c.names[name] += n; c.names[name] == 0 {
+			delete(c.names, name)
+		}
+	}
 }
 
 func (c *consumer) member(id string) *consumerMember {
@@ -78,13 +112,11 @@ func (c *consumer) stateName() string {
 }
 
 // topicNames is what the group subscribes to.
-func (c *consumer) topicNames() map[string]bool {
+func (c *consumer) topicNames() map[string]int {
 	if c.names == nil {
-		c.names = map[string]bool{}
+		c.names = map[string]int{}
 		for _, id := range c.ids() {
-			for _, name := range c.subscription(&c.members[id].about) {
-				c.names[name] = true
-			}
+			c.count(c.members[id], 1)
 		}
 	}
 	return c.names
@@ -143,7 +175,7 @@ func (c *consumer) takeMember(f fact) {
 		if old := m.about.instance; old != nil && c.static[*old] == m.id {
 			delete(c.static, *old)
 		}
-		m.about, m.known, c.names = f.about, !f.gone, nil
+		c.introduce(m, f.about, !f.gone)
 		if now := m.about.instance; now != nil {
 			c.static[*now] = m.id
 		}

@@ -5,7 +5,7 @@ import "github.com/brokerd/brokerd/internal/step"
 // subscribed tells whether members use offsets of a topic.
 func (g *group) subscribed(topic string) bool {
 	if c := g.consumer; c != nil {
-		return c.topicNames()[topic]
+		return c.topicNames()[topic] > 0
 	}
 	return g.classic.subscribed(topic)
 }

@@ -54,8 +54,15 @@ func newBed(t *testing.T, change ...func(*Config)) *bed {
 	return b
 }
 
-// cluster is topics with four partitions each.
+// cluster is topics with four partitions each; big has a thousand.
 type cluster map[string]step.TopicID
+
+func partitionsOf(topic string) int32 {
+	if topic == "big" {
+		return 1000
+	}
+	return 4
+}
 
 // GroupTimes: the group "own" has times of its own.
 func (c cluster) GroupTimes(group string) (session, heartbeat time.Duration) {
@@ -67,13 +74,13 @@ func (c cluster) GroupTimes(group string) (session, heartbeat time.Duration) {
 
 func (c cluster) Topic(name string) (step.TopicID, int32, bool) {
 	id, ok := c[name]
-	return id, 4, ok
+	return id, partitionsOf(name), ok
 }
 
 func (c cluster) Named(id step.TopicID) (string, int32, bool) {
 	for _, name := range sorted(c) {
 		if c[name] == id {
-			return name, 4, true
+			return name, partitionsOf(name), true
 		}
 	}
 	return "", 0, false
@@ -81,7 +88,7 @@ func (c cluster) Named(id step.TopicID) (string, int32, bool) {
 
 func (c cluster) Each(f func(string, step.TopicID, int32)) {
 	for _, name := range sorted(c) {
-		f(name, c[name], 4)
+		f(name, c[name], partitionsOf(name))
 	}
 }
 

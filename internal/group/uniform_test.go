@@ -15,7 +15,7 @@ import (
 	"github.com/brokerd/brokerd/internal/step"
 )
 
-var kafkaJars = flag.String("group.kafka", "", "directory of Kafka's jars: TestUniformAgainstKafka asks it anew")
+var kafkaJars = flag.String("group.kafka", "", "directory of Kafka's jars: what is compared with it is asked anew")
 
 // uniformCases are groups as they come in life, and some whose members have what
 // no assignor would have given them. Topics never lose partitions.
