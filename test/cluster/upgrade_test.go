@@ -129,11 +129,12 @@ func moduleRoot(t *testing.T) string {
 	return root
 }
 
-// buildIn builds the program of a tree.
+// buildIn builds the program of a tree. Without -trimpath a tree in a temporary
+// directory shares nothing with what was built before.
 func buildIn(t *testing.T, tree string, flags ...string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "brokerd")
-	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", out, "./cmd/brokerd")...)
+	build := exec.Command("go", append(append([]string{"build", "-trimpath", "-ldflags", "-s -w"}, flags...), "-o", out, "./cmd/brokerd")...)
 	build.Dir, build.Env = tree, append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build in %s: %v\n%s", tree, err, text)
