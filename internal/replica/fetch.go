@@ -106,7 +106,7 @@ func (w *work) changes() int {
 	fresh, gone, left := l.fresh, l.gone, len(l.members)
 	l.fresh, l.gone = nil, nil
 	l.mu.Unlock()
-	if w.id != 0 {
+	if w.number > 0 { // else the leader has not heard of them
 		w.forget = append(w.forget, gone...)
 	}
 	for _, f := range fresh {
