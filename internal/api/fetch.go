@@ -67,6 +67,7 @@ type fetchCall struct {
 	session     *fetchSession    // nil: none
 	follower    *replica.Session // nil: the fetch is a consumer's
 	number      int64            // of this request in follower
+	doubt       int64            // what the follower is asked to repeat, 0: nothing
 	rack        string           // of a consumer that may be sent to a nearer replica
 	sessionID   int32
 	incremental bool
@@ -481,7 +482,8 @@ func (f *fetchCall) recycle() {
 	f.parts = f.parts[:0]
 	clear(f.req.Topics[:cap(f.req.Topics)])
 	clear(f.req.ForgottenTopics[:cap(f.req.ForgottenTopics)])
-	f.req.Rack, f.req.ClusterID = "", nil
+	f.req.Rack, f.req.ClusterID, f.req.UnknownTags = "", nil, kmsg.Tags{}
+	f.doubt = 0
 	f.session, f.follower, f.sessionID, f.incremental, f.err, f.rack = nil, nil, 0, false, nil, ""
 	f.fired.Store(false)
 	f.finished.Store(false)

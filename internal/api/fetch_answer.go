@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/binary"
+
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/wire"
@@ -14,7 +16,7 @@ import (
 //	topic      name | id:16, partitions [tags]
 //	partition  index:4 error:2 watermark:8 [v4 stable:8] [v5 start:8] [v4 aborted]
 //	           [v11 preferred:4] records [tags: 0 diverging, 1 current leader]
-//	tail       [tags: 0 node endpoints, v16]
+//	tail       [tags: 0 node endpoints, v16; 10000 doubt, to a follower]
 
 // answer encodes the call. The call stays alive until the answer's Release.
 func (f *fetchCall) answer() wire.Answer {
@@ -47,7 +49,7 @@ func (f *fetchCall) answer() wire.Answer {
 		e.arrayLen(0)
 	}
 	if flexible {
-		e.endpoints(f.leaders())
+		e.tail(f.leaders(), f.doubt)
 	}
 	f.frame.B = e.b
 	if f.old() {
@@ -222,6 +224,20 @@ func (f *fetchCall) leader(p *fetching) (leaderHint, bool) {
 		name = t.Name
 	}
 	return leaderOf(im, f.listener, name, p.partition)
+}
+
+// tail writes the answer's tagged fields: where the named leaders are, and what a
+// follower has to repeat.
+func (e *encoder) tail(leaders []leaderHint, doubt int64) {
+	at := len(e.b)
+	e.endpoints(leaders)
+	if doubt == 0 {
+		return
+	}
+	e.b[at]++
+	e.b = binary.AppendUvarint(e.b, replica.TagDoubt)
+	e.b = append(e.b, 8)
+	e.int64(doubt)
 }
 
 // leaders lists the brokers that the hints name (v16+).

@@ -58,7 +58,7 @@ func (f *fetchCall) follow(all *followers, c *wire.Call) error {
 		return err
 	}
 	s.copy(f)
-	f.number = s.session.Update(v.im, s.asks, s.forget)
+	f.number = s.session.Update(v.im, s.asks, s.forget, replica.DoubtOf(&f.req.UnknownTags))
 	f.follower, f.sessionID = s.session, s.id
 	return nil
 }
@@ -149,6 +149,7 @@ func (f *fetchCall) serveFollower() {
 	}
 	f.counted = false
 	f.parts = f.parts[:0]
+	f.doubt = f.follower.Asks()
 	f.follower.Serve(f.number, int64(f.maxBytes), func(s *replica.Served) {
 		f.parts = append(f.parts, fetching{
 			id: s.ID.Topic, partition: s.ID.Index, p: s.Partition, err: s.Err,

@@ -19,7 +19,9 @@
 //	    and loaded state are equal (C0).
 //	O2  an answer leaves only when the high watermark has passed the last batch
 //	    that its scope wrote, reads included: nothing uncommitted is shown, and no
-//	    scope waits for another's commit.
+//	    scope waits for another's commit. One that the machine calls fresh also waits
+//	    until the log has confirmed, after it was asked, that the leadership lasts: a
+//	    leader that the others have replaced, and that nobody told, shows nothing old.
 //	O3  every Submit is answered exactly once: by the machine, or by an error. What
 //	    is parked for longer than the commit timeout hears ErrUnavailable.
 //	O4  a shard steps only under the leader epoch it was loaded for. When the

@@ -42,6 +42,11 @@ type Log interface {
 	// with an error when the leadership ended before. done must not block. It may
 	// run before Release returns.
 	Release(at int64, done func(err error, h Hand))
+	// Confirm calls done once: with nil when it is sure that this leadership lasted
+	// after Confirm was called, so that nothing had been committed under a later one;
+	// with an error when it ended. While it cannot be known it waits. done must not
+	// block. It may run before Confirm returns.
+	Confirm(done func(err error, h Hand))
 	// Scan waits until all that the log held when it was opened, by this leadership
 	// too, is committed, and visits every record of it. Control records are left out.
 	Scan(ctx context.Context, f func(offset int64, r record.Record) error) error

@@ -25,6 +25,8 @@ type disk struct {
 	epoch     int32
 	waiting   []release
 	failNext  error
+	doubtful  bool // confirmations wait in doubts
+	doubts    []release
 	auto      bool // commits by itself
 }
 
@@ -43,8 +45,8 @@ var errLost = errors.New("lost")
 
 func (d *disk) lead(epoch int32) *lease {
 	d.mu.Lock()
-	lost := d.waiting
-	d.waiting, d.epoch = nil, epoch
+	lost := append(d.waiting, d.doubts...)
+	d.waiting, d.doubts, d.epoch = nil, nil, epoch
 	l := &lease{d, epoch, int64(len(d.records))}
 	d.mu.Unlock()
 	for _, w := range lost {
@@ -127,6 +129,36 @@ func (l *lease) Release(at int64, done func(error, Hand)) {
 	}
 }
 
+func (l *lease) Confirm(done func(error, Hand)) {
+	l.d.mu.Lock()
+	lost, doubtful := l.d.epoch != l.epoch, l.d.doubtful
+	if !lost && doubtful {
+		l.d.doubts = append(l.d.doubts, release{done: done})
+	}
+	l.d.mu.Unlock()
+	switch {
+	case lost:
+		done(errLost, nil)
+	case !doubtful:
+		done(nil, nil)
+	}
+}
+
+// confirm ends the confirmation that is under way.
+func (d *disk) confirm(t *testing.T) {
+	t.Helper()
+	d.mu.Lock()
+	all := d.doubts
+	d.doubts = nil
+	d.mu.Unlock()
+	if len(all) != 1 {
+		t.Errorf("%d confirmations are under way", len(all))
+	}
+	for _, r := range all {
+		r.done(nil, nil)
+	}
+}
+
 func (l *lease) Scan(ctx context.Context, f func(int64, record.Record) error) error {
 	committed := make(chan error, 1)
 	l.Release(l.end, func(err error, _ Hand) { committed <- err })
@@ -155,6 +187,7 @@ type words struct{ n map[string]int }
 type (
 	say    struct{ scope, word string } // answered with the count before
 	ask    struct{ scope, word string }
+	sure   struct{ scope, word string } // ask, with a fresh answer
 	ring   struct{ key string }
 	remind struct {
 		key string
@@ -170,6 +203,8 @@ func (m *words) Step(now step.Instant, in step.Input, out *step.Effects) {
 		out.Answers = append(out.Answers, step.Answer{To: in.From, Scope: e.scope, Body: m.n[e.scope+" "+e.word]})
 	case ask:
 		out.Answers = append(out.Answers, step.Answer{To: in.From, Scope: e.scope, Body: m.n[e.scope+" "+e.word]})
+	case sure:
+		out.Answers = append(out.Answers, step.Answer{To: in.From, Scope: e.scope, Body: m.n[e.scope+" "+e.word], Fresh: true})
 	case remind:
 		at := step.Instant(0)
 		if e.in > 0 {
@@ -283,6 +318,46 @@ func TestAnswersWaitForTheirScope(t *testing.T) {
 		other.want(t, 0, nil)
 		b.send(0, ask{"a", "x"}).want(t, 2, nil)
 		b.send(1, ask{"a", "x"}).want(t, nil, ErrNotCoordinator)
+	})
+}
+
+// A fresh answer leaves after a confirmation that began after it was asked, and
+// after the commit of what its scope wrote.
+func TestFreshAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bench) {
+		d := b.disks[0]
+		b.Lead(map[int32]int32{0: 1})
+		synctest.Wait()
+		b.send(0, sure{"a", "x"}).want(t, 0, nil) // the log is sure at once
+		d.doubtful = true
+		first := b.send(0, sure{"a", "x"})
+		b.send(0, ask{"a", "x"}).want(t, 0, nil)
+		written := b.send(0, say{"a", "x"})
+		second, third := b.send(0, sure{"a", "x"}), b.send(0, sure{"b", "x"})
+		d.confirm(t)
+		first.want(t, 0, nil)
+		if second.seen()+third.seen() > 0 {
+			t.Error("answered by a confirmation that had begun before")
+		}
+		d.confirm(t)
+		third.want(t, 0, nil)
+		if second.seen() > 0 {
+			t.Error("answered before the commit")
+		}
+		d.commitAll()
+		written.want(t, 0, nil)
+		second.want(t, 1, nil)
+
+		overdue := b.send(0, sure{"a", "x"})
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		overdue.want(t, nil, ErrUnavailable)
+		late := b.send(0, sure{"a", "x"})
+		d.confirm(t)
+		lost := b.send(0, sure{"a", "x"})
+		d.lead(2)
+		late.want(t, nil, ErrNotCoordinator)
+		lost.want(t, nil, ErrNotCoordinator)
 	})
 }
 
@@ -403,7 +478,10 @@ func TestManyCallers(t *testing.T) {
 			for answered.Load() < 3000 {
 				i := int32(r.IntN(3))
 				var event any = say{fmt.Sprint("s", r.IntN(5)), fmt.Sprint("w", r.IntN(3))}
-				if r.IntN(3) == 0 {
+				switch r.IntN(6) {
+				case 0:
+					event = sure{fmt.Sprint("s", r.IntN(5)), "w0"}
+				case 1:
 					event = ask{fmt.Sprint("s", r.IntN(5)), "w0"}
 				}
 				asked.Add(1)

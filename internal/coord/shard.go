@@ -33,6 +33,7 @@ type shard struct {
 	ends    map[string]int64 // end of the last batch of a scope that may not be committed yet
 	sweepAt int
 	parked  []*parked // in order of their deadlines
+	doubts  doubts
 	timers  timers
 	byKey   map[string]*timer
 	eff     step.Effects
@@ -67,6 +68,8 @@ type answer struct {
 	err  error
 	park *parked // released by the log at at
 	at   int64
+	// fresh: after the log has confirmed the leadership
+	fresh bool
 }
 
 const never = math.MaxInt64
@@ -179,7 +182,7 @@ func (s *shard) answerLocked(a step.Answer, done Done) answer {
 		delete(s.ends, a.Scope)
 		wrote = false
 	}
-	if !wrote {
+	if !wrote && !a.Fresh {
 		return answer{done: done, body: a.Body}
 	}
 	p := &parked{body: a.Body, done: done, until: s.r.now().Add(s.r.o.CommitTimeout)}
@@ -187,23 +190,31 @@ func (s *shard) answerLocked(a step.Answer, done Done) answer {
 		s.parked = s.parked[1:]
 	}
 	s.parked = append(s.parked, p)
-	return answer{park: p, at: at}
+	return answer{park: p, at: at, fresh: a.Fresh}
 }
 
 // tell hands answers out. No lock is held.
 func (s *shard) tell(out []answer) {
 	for _, a := range out {
-		if a.park != nil {
-			s.log.Release(a.at, func(err error, h Hand) {
-				if err != nil {
-					err = ErrNotCoordinator
-				}
-				a.park.finish(err, h)
-			})
-			continue
+		switch {
+		case a.fresh:
+			s.confirm(a)
+		case a.park != nil:
+			s.release(a)
+		default:
+			a.done(a.body, a.err, nil)
 		}
-		a.done(a.body, a.err, nil)
 	}
+}
+
+// release answers when the log is committed as far as the answer rests on it.
+func (s *shard) release(a answer) {
+	s.log.Release(a.at, func(err error, h Hand) {
+		if err != nil {
+			err = ErrNotCoordinator
+		}
+		a.park.finish(err, h)
+	})
 }
 
 // dropLocked ends the shard: all who wait hear err (O4).

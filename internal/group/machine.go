@@ -211,6 +211,11 @@ func (t *turn) append(g *group, records ...record.Record) {
 // answer completes the caller of this step.
 func (t *turn) answer(group string, body any) { t.answerTo(t.in.From, group, body) }
 
+// answerFresh is answer for what an old coordinator must not tell.
+func (t *turn) answerFresh(group string, body any) {
+	t.out.Answers = append(t.out.Answers, step.Answer{To: t.in.From, Scope: group, Body: body, Fresh: true})
+}
+
 func (t *turn) answerTo(to step.Token, group string, body any) {
 	t.out.Answers = append(t.out.Answers, step.Answer{To: to, Scope: group, Body: body})
 }

@@ -195,14 +195,15 @@ func text(s *string) string {
 	return *s
 }
 
-// fetch takes an OffsetFetch of one group.
+// fetch takes an OffsetFetch of one group. What it says must not be older than
+// what anybody has been told was committed.
 func (t *turn) fetch(e OffsetFetch) {
 	resp := kmsg.NewOffsetFetchResponseGroup()
 	resp.Group = e.Group.Group
 	g := t.groups[e.Group.Group]
 	if g != nil && g.consumer != nil {
 		if resp.ErrorCode = g.consumer.mayFetch(e.Group.MemberID, e.Group.MemberEpoch); resp.ErrorCode != codeNone {
-			t.answer(e.Group.Group, &resp)
+			t.answerFresh(e.Group.Group, &resp)
 			return
 		}
 	}
@@ -223,7 +224,7 @@ func (t *turn) fetch(e OffsetFetch) {
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
-	t.answer(e.Group.Group, &resp)
+	t.answerFresh(e.Group.Group, &resp)
 }
 
 // fetchAll gives every offset of the group.

@@ -189,7 +189,7 @@ func (p *Partition) gone() error {
 // tell completes what an append of ours finished. One goes out from here; when
 // there are several the writers send them, so that our own answer does not wait.
 func (p *Partition) tell(out *woken) {
-	many := out.tickets.head != out.tickets.tail || out.waiters.head != out.waiters.tail
+	many := out.tickets.head != out.tickets.tail || out.waiters.head != out.waiters.tail || len(out.confirmed) > 0
 	if !many {
 		out.tell(nil)
 		return

@@ -43,6 +43,9 @@
 //	    append is missed; an answer counts for the question that it has seen.
 //	M10 who is in sync, or is not throttled, waits for no throttle; a partition that
 //	    rests is looked at once a second, in a session by one timer.
+//	M11 a lease is confirmed only if nothing had been committed under a later epoch
+//	    when it asked: the whole maximal ISR, of at least min.insync.replicas, has
+//	    followed it since (confirm.go).
 //
 // An append takes no partition lock around the write: the log refuses a fenced
 // epoch. A broken data-safety rule fences that one partition (D10).
@@ -50,7 +53,8 @@
 // Goroutines: the watcher, keepInSync, keepPlaces, and one per lane, all joined by Run.
 // Everything else runs on the goroutine of a connection, of a directory's flusher
 // or of a deadline. Locks, memory only: Partition.mu, Session.mu, lane.mu,
-// lanes.mu, insync.mu, places.mu, lost.mu, hosted.mu, table.mu, configs.mu; no two at a time.
+// lanes.mu, insync.mu, places.mu, lost.mu, hosted.mu, table.mu, configs.mu; no two at a time,
+// but for doubtful.mu, which may be taken under Partition.mu.
 //
 // Tests: over storage on the crashable memory file system, with images built by
 // meta.Apply; timeouts and deletion in synctest bubbles. Replication is tested

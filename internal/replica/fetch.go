@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -35,6 +36,7 @@ type work struct {
 	replied int64 // of the last reply
 	sentAt  time.Time
 
+	asks   int64        // the number that the leader wants to hear again, 0: none
 	todo   []*following // to name in the next request
 	forget []step.PartitionID
 	resp   kmsg.FetchResponse
@@ -143,7 +145,7 @@ func (w *work) ask() error {
 		}
 	}
 	w.todo = later
-	if len(ready) == 0 && len(w.forget) == 0 && (w.link.Waiting() > 0 || w.id == 0) {
+	if len(ready) == 0 && len(w.forget) == 0 && w.asks == 0 && (w.link.Waiting() > 0 || w.id == 0) {
 		return nil
 	}
 	return w.send(ready)
@@ -207,6 +209,10 @@ func (w *work) send(ready []*following) error {
 		req.ForgottenTopics = append(req.ForgottenTopics, kmsg.FetchRequestForgottenTopic{TopicID: id.Topic, Partitions: []int32{id.Index}})
 	}
 	w.forget = w.forget[:0]
+	if w.asks != 0 { // what was dropped before the answer that asked came is forgotten by now
+		req.UnknownTags.Set(TagDoubt, binary.BigEndian.AppendUint64(nil, uint64(w.asks)))
+		w.asks = 0
+	}
 	if err := w.link.Send(req, time.Now().Add(fetchPatience)); err != nil {
 		return err
 	}
@@ -257,6 +263,7 @@ func (w *work) reply() error {
 	if patience.Before(at) {
 		at = patience
 	}
+	w.resp.UnknownTags = kmsg.Tags{}
 	buf, err := w.link.Receive(&w.resp, at)
 	switch {
 	case errors.Is(err, wire.ErrInterrupted):
@@ -278,6 +285,7 @@ func (w *work) reply() error {
 		return fmt.Errorf("the leader refuses the fetch: %w", kerr.ErrorForCode(code))
 	}
 	w.id = w.resp.SessionID
+	w.asks = max(w.asks, DoubtOf(&w.resp.UnknownTags))
 	for i := range w.resp.Topics {
 		t := &w.resp.Topics[i]
 		for k := range t.Partitions {

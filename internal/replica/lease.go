@@ -95,6 +95,35 @@ func (r *releasing) Completed(t *Ticket, h *wire.Handoff) {
 	r.done(err, h)
 }
 
+// Confirm calls done once: with nil when it is sure that nothing had been committed
+// under a later leader epoch when Confirm was called, with an error when the
+// leadership ended before that was known. It may do so before it returns.
+func (l *Lease) Confirm(done func(err error, h any)) {
+	p := l.p
+	d := &doubt{at: p.m.doubts.Add(1), done: done}
+	var out woken
+	p.mu.Lock()
+	if p.leader == nil || p.leader.Epoch() != l.epoch {
+		p.mu.Unlock()
+		done(p.gone(), nil)
+		return
+	}
+	p.doubts = append(p.doubts, d)
+	p.doubted.Store(d.at)
+	p.confirmLocked(&out)
+	p.mu.Unlock()
+	for _, sure := range out.confirmed {
+		sure.tell(nil)
+	}
+	if n := len(out.confirmed); n > 0 && out.confirmed[n-1] == d {
+		return
+	}
+	p.m.doubtful.add(p)
+	for _, a := range p.watchers() {
+		a.s.urge(d.at)
+	}
+}
+
 // Scan waits until all that the log held when the lease was given is committed,
 // and visits every record of it. Control records are left out.
 func (l *Lease) Scan(ctx context.Context, f func(offset int64, r record.Record) error) error {

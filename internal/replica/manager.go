@@ -75,6 +75,9 @@ type Manager struct {
 	places  places
 	copied  copied
 
+	doubts   atomic.Int64 // how many have been numbered
+	doubtful doubtful
+
 	sending, fetching throttle     // of leader.replication.throttled.rate, follower.…
 	parked            atomic.Int64 // fetches that wait now
 }

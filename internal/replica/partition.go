@@ -37,6 +37,8 @@ type Partition struct {
 
 	// shared: consumers have been sent to followers, who hear of the watermark at once.
 	shared atomic.Bool
+	// doubted is the newest doubt; changed under mu.
+	doubted atomic.Int64
 	// watched is the entries of the followers' sessions; changed under mu.
 	watched atomic.Pointer[[]*asked]
 
@@ -47,6 +49,7 @@ type Partition struct {
 	committed ticketQueue // acks=all: wait for the high watermark
 	durable   ticketQueue // acks=1 under fsync: wait for the own group commit
 	waiters   list[Waiter]
+	doubts    []*doubt      // in order
 	eff       isr.Effects   // scratch of one step
 	want      want          // what the image asks for
 	have      want          // what has been done about it
@@ -121,16 +124,17 @@ func (p *Partition) queueOf(a Acks) *ticketQueue {
 
 // woken is what a step has finished and asks for; it is told after unlocking.
 type woken struct {
-	tickets  list[Ticket]
-	waiters  list[Waiter]
-	proposes *Partition // who proposes, nil: nobody
-	proposal isr.Proposal
-	news     *Partition // whose followers have something to hear, nil: nobody's
-	urgent   bool       // at once
+	tickets   list[Ticket]
+	waiters   list[Waiter]
+	confirmed []*doubt
+	proposes  *Partition // who proposes, nil: nobody
+	proposal  isr.Proposal
+	news      *Partition // whose followers have something to hear, nil: nobody's
+	urgent    bool       // at once
 }
 
 func (w *woken) empty() bool {
-	return w.tickets.head == nil && w.waiters.head == nil && w.proposes == nil && w.news == nil
+	return w.tickets.head == nil && w.waiters.head == nil && w.confirmed == nil && w.proposes == nil && w.news == nil
 }
 
 // takeLocked acts on the effects of a step of the leader as far as memory goes:
@@ -155,6 +159,9 @@ func (p *Partition) takeLocked(out *woken) {
 	}
 	if p.waiters.head != nil {
 		p.takeWaitersLocked(&out.waiters)
+	}
+	if len(p.doubts) > 0 {
+		p.confirmLocked(out)
 	}
 }
 
@@ -192,6 +199,7 @@ func (p *Partition) resignLocked(err error, out *woken) {
 	p.committed.fail(err, &out.tickets)
 	p.durable.fail(err, &out.tickets)
 	p.takeAllWaitersLocked(&out.waiters)
+	p.failDoubtsLocked(err, out)
 	out.hear(p, true)
 }
 
@@ -206,6 +214,9 @@ func (w *woken) hear(p *Partition, urgent bool) {
 func (w *woken) tell(h *wire.Handoff) {
 	w.tickets.drain(func(t *Ticket) { t.Owner.Completed(t, h) })
 	w.waiters.drain(func(x *Waiter) { x.Owner.Woken(x, h) })
+	for _, d := range w.confirmed {
+		d.tell(h)
+	}
 	if p := w.proposes; p != nil {
 		p.m.insync.propose(p, w.proposal)
 	}

@@ -37,6 +37,10 @@ type Session struct {
 	urgent int // how many of dirty are worth an answer of their own
 	parked SessionWaiter
 	ended  bool
+	wanted int64 // the newest doubt about what it follows
+	asking int64 // the newest that an answer has brought it, at most wanted
+
+	said atomic.Int64 // the newest that it has repeated
 
 	resting []*asked // throttled: a timer ends it
 }
@@ -48,19 +52,20 @@ type SessionWaiter interface {
 	Wake(h *wire.Handoff)
 }
 
-// asked is one partition of a session. The session's mu guards it.
+// asked is one partition of a session. The session's mu guards it, but follows.
 type asked struct {
 	s    *Session
 	id   step.PartitionID
 	link link[asked] // in dirty
 
-	p      *Partition // nil: err says why
-	err    error      // why the question has no answer
-	q      FollowerAsks
-	number int64 // the request that asked: its answer, or a later one, tells
-	open   bool  // asked and not answered
-	urgent bool  // counted in Session.urgent
-	rests  bool  // in Session.resting
+	p       *Partition // nil: err says why
+	err     error      // why the question has no answer
+	q       FollowerAsks
+	number  int64        // the request that asked: its answer, or a later one, tells
+	open    bool         // asked and not answered
+	urgent  bool         // counted in Session.urgent
+	rests   bool         // in Session.resting
+	follows atomic.Int32 // the epoch in which the follower follows p; -1: not known
 
 	hw, start int64 // what it was told last; -1: nothing
 }
@@ -94,8 +99,8 @@ func (s *Session) Broker() (id int32, epoch int64) { return s.broker, s.brokerEp
 // Update takes a request in: what it does not want any more, then what it asks
 // anew. The fetch that is parked is answered first. What becomes committed by it
 // is handed on, not sent from here. Calls come one after the other; number is the
-// request's, for Serve.
-func (s *Session) Update(im *meta.Image, asks []FollowerAsks, forget []step.PartitionID) (number int64) {
+// request's, for Serve. said is the number that an answer asked for, 0: none.
+func (s *Session) Update(im *meta.Image, asks []FollowerAsks, forget []step.PartitionID, said int64) (number int64) {
 	s.requests++
 	s.wake(nil)
 	for _, id := range forget {
@@ -105,6 +110,12 @@ func (s *Session) Update(im *meta.Image, asks []FollowerAsks, forget []step.Part
 	h := s.m.handoffs.Get().(*wire.Handoff)
 	for i := range asks {
 		s.ask(im, &asks[i], h)
+	}
+	if said > s.said.Load() { // all that it takes back has been noted
+		s.said.Store(said)
+		for _, p := range s.m.doubtful.list() {
+			p.confirm(h)
+		}
 	}
 	h.Flush()
 	s.m.handoffs.Put(h)
@@ -130,12 +141,19 @@ func (s *Session) ask(im *meta.Image, q *FollowerAsks, h *wire.Handoff) {
 	if err == nil {
 		var news bool
 		news, err = p.fetchedBy(s, q, h)
+		if err == nil {
+			a.follows.Store(q.Epoch)
+			s.urge(p.doubted.Load())
+		}
 		if err == nil && !news {
 			return
 		}
 		s.mu.Lock()
 		a.err = err
 		s.mu.Unlock()
+	}
+	if err != nil {
+		a.follows.Store(-1)
 	}
 	s.mark(a, true, nil)
 }
@@ -146,6 +164,7 @@ func (s *Session) entry(id step.PartitionID) (a *asked, p *Partition) {
 	defer s.mu.Unlock()
 	if a = s.asked[id]; a == nil {
 		a = &asked{s: s, id: id}
+		a.follows.Store(-1)
 		a.link.of = a
 		s.asked[id] = a
 	}
@@ -221,7 +240,7 @@ func (s *Session) cleanLocked(a *asked) {
 func (s *Session) Park(w SessionWaiter) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.urgent > 0 || s.ended {
+	if s.urgent > 0 || s.ended || s.wanted > s.asking {
 		return false
 	}
 	s.parked = w

@@ -54,6 +54,9 @@ type Answer struct {
 	Scope string // the group or transactional id
 	// Body is of a concrete type of the machine's own package.
 	Body any
+	// Fresh: whoever asks may know of more than an old coordinator that has been
+	// replaced, and does not know it: the answer waits until it is sure that it was not.
+	Fresh bool
 }
 
 // Effects is what a machine asks of its shell, in order, after the step has
