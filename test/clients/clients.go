@@ -17,6 +17,9 @@ type Client struct {
 	lacks map[string]string
 	// kafkaToo says why a case fails with this client, against Apache Kafka as well.
 	kafkaToo map[string]string
+	// unsteady says what it does now and then, against Apache Kafka as well: a case
+	// that fails is asked again, twice at most.
+	unsteady string
 	// unserved: Apache Kafka 4.4 has no versions of the protocol in common with it.
 	unserved bool
 }
@@ -109,7 +112,7 @@ var Clients = []Client{
 			lacking("kafka-python has classic groups only.", needConsumer),
 			lacking("This version has no idempotent producer.", needIdempotent),
 			lacking("It takes only bytes as a header's value.", needNullHeader))},
-	{Name: "kafka-python", Version: "3.0.12", Language: "Python", command: "CACHE/kafka-python-3.0.12/bin/python HERE/python/kafka_python.py BOOTSTRAP",
+	{Name: "kafka-python", Version: "3.0.12", Language: "Python", unsteady: "A member that has its partitions never begins to read.", command: "CACHE/kafka-python-3.0.12/bin/python HERE/python/kafka_python.py BOOTSTRAP",
 		lacks: merged(
 			lacking("kafka-python has classic groups only.", needConsumer),
 			lacking("It takes only bytes as a header's value.", needNullHeader))},
