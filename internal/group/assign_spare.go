@@ -1,21 +1,16 @@
 package group
 
-import "slices"
-
 // giveBack spares members moves that are not needed for the balance: it looks for
-// rounds in which each gives one of a topic to the next, and for ways between two
-// whose loads may change places, that end with fewer taken from who had them.
-// Shortest paths find them (Bellman and Ford), over members and topics:
+// rounds in which each gives one of a topic to the next, and for ways from one
+// member to another that may do with one more, that end with fewer taken from who
+// had them. Shortest paths find them (Bellman and Ford), over members and topics:
 //
 //	member ──gives one: 1 if it had that one──► topic ──takes one: -1 if it had one──► member
 func (u *uniform) giveBack() {
-	for {
-		found := u.pushed(u.cheapest(-1))
-		for from := 0; !found && from < len(u.members); from++ {
-			found = u.pushed(u.cheapest(from))
-		}
-		if !found {
-			return
+	for found := true; found; {
+		found = false
+		for from := -1; !found && from < len(u.members) && u.tries <= tries; from++ {
+			found = u.spared(from)
 		}
 	}
 }
@@ -26,18 +21,61 @@ type arc struct {
 	n    int
 }
 
-// cheapest finds a round, or a way from a member to one with one less, that costs
-// less than nothing; from -1: rounds only.
-func (u *uniform) cheapest(from int) []arc {
+// spared takes a round, or a way from a member, that costs less than nothing;
+// from -1: rounds only.
+func (u *uniform) spared(from int) bool {
+	dist, by, moved := u.shortest(from)
+	members := len(u.members)
+	before := func(at int) int {
+		if at < members {
+			return members + by[at].cell.topic
+		}
+		return by[at].cell.member
+	}
+	switch {
+	case u.tries > tries:
+		return false
+	case moved >= 0: // still shorter after as many steps as there are places: a round
+		for range dist {
+			moved = before(moved)
+		}
+		round := []arc{by[moved]}
+		for at := before(moved); at != moved; at = before(at) {
+			round = append(round, by[at])
+		}
+		return u.pushed(round)
+	case from < 0:
+		return false
+	}
+	for to := range members {
+		if dist[to] >= 0 {
+			continue
+		}
+		if u.tries++; u.tries > tries {
+			return false
+		}
+		var way []arc
+		for at := to; at != from; at = before(at) {
+			way = append(way, by[at])
+		}
+		if u.pushed(way) {
+			return true
+		}
+	}
+	return false
+}
+
+// shortest finds what it costs at least to get to members and topics, by which
+// arcs, and what still got nearer at the end; from -1: from any.
+func (u *uniform) shortest(from int) (dist []int, by []arc, moved int) {
 	const far = 1 << 30
 	members := len(u.members)
-	dist, by := make([]int, members+len(u.topics)), make([]arc, members+len(u.topics))
+	dist, by = make([]int, members+len(u.topics)), make([]arc, members+len(u.topics))
 	for i := range dist {
 		if from >= 0 && i != from {
 			dist[i] = far
 		}
 	}
-	moved := -1
 	for range len(dist) {
 		moved = -1
 		for _, cells := range u.byTopic {
@@ -55,42 +93,7 @@ func (u *uniform) cheapest(from int) []arc {
 			break
 		}
 	}
-	if u.tries > tries {
-		return nil
-	}
-	before := func(at int) int {
-		if at < members {
-			return members + by[at].cell.topic
-		}
-		return by[at].cell.member
-	}
-	if moved >= 0 { // still shorter after as many steps as there are places: a round
-		for range dist {
-			moved = before(moved)
-		}
-		round := []arc{by[moved]}
-		for at := before(moved); at != moved; at = before(at) {
-			round = append(round, by[at])
-		}
-		return round
-	}
-	if from < 0 {
-		return nil
-	}
-	to := slices.IndexFunc(u.load, func(n int) bool { return n == u.load[from]-1 })
-	for i, n := range u.load {
-		if n == u.load[from]-1 && dist[i] < dist[to] {
-			to = i
-		}
-	}
-	if to < 0 || dist[to] >= 0 {
-		return nil
-	}
-	var way []arc
-	for at := to; at != from; at = before(at) {
-		way = append(way, by[at])
-	}
-	return way
+	return dist, by, moved
 }
 
 // pushed moves one along arcs, unless that is unfair to somebody.

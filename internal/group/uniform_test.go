@@ -17,10 +17,17 @@ import (
 
 var kafkaJars = flag.String("group.kafka", "", "directory of Kafka's jars: what is compared with it is asked anew")
 
+// hard are those of 4,000 where a move is spared only by a member that gets one more
+// than others who want nothing of what it has.
+var hard = []uint64{1195, 1317, 1323, 2113, 2793, 3053, 3511}
+
 // uniformCases are groups as they come in life, and some whose members have what
 // no assignor would have given them. Topics never lose partitions.
 func uniformCases() (all []uniformCase) {
-	for seed := range uint64(800) {
+	for seed := range uint64(4000) {
+		if seed >= 800 && !slices.Contains(hard, seed) {
+			continue
+		}
 		rng := rand.New(rand.NewPCG(seed, 9))
 		c := uniformCase{sizes: make([]int32, 1+rng.IntN(5))}
 		for i := range c.sizes {
