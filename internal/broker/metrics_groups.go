@@ -17,7 +17,7 @@ var groupFamilies = []obs.Family{
 	{Name: "kafka_consumergroup_lag", Help: "Records that a group has not committed yet in a partition; of partitions whose log is on this broker.",
 		Kind: obs.GaugeKind, Labels: groupLabels},
 	{Name: "kafka_consumergroup_current_offset_sum", Help: "Committed offsets of a group in a topic, added up.", Kind: obs.GaugeKind, Labels: groupLabels[:2]},
-	{Name: "kafka_consumergroup_lag_sum", Help: "Records that a group has not committed yet in a topic, added up.", Kind: obs.GaugeKind, Labels: groupLabels[:2]},
+	{Name: "kafka_consumergroup_lag_sum", Help: "Records that a group has not committed yet in a topic, added up; where the log of each of its partitions is on this broker.", Kind: obs.GaugeKind, Labels: groupLabels[:2]},
 }
 
 var groupLabels = []string{"consumergroup", "topic", "partition"}
