@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
+	bolterr "go.etcd.io/bbolt/errors"
 
 	"github.com/brokerd/brokerd/internal/meta"
 )
@@ -59,7 +60,7 @@ func dump(d *dumper, name string) error {
 func (d *dumper) log(name string) error {
 	d.begin(name)
 	db, err := raftboltdb.New(raftboltdb.Options{Path: name, BoltOptions: &bbolt.Options{ReadOnly: true, Timeout: 100 * time.Millisecond}})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterr.ErrTimeout) {
 		err = ErrHeld
 	}
 	if err != nil {

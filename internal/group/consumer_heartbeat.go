@@ -119,7 +119,6 @@ func (t *turn) stay(e ConsumerGroupHeartbeat, resp *kmsg.ConsumerGroupHeartbeatR
 	}
 	if c == nil {
 		g = t.beginConsumer(r.Group)
-		c = g.consumer
 	}
 	changed := m == nil || !slices.Equal(about.topics, m.about.topics) || text(about.regex) != text(m.about.regex)
 	m = t.enroll(g, m, r.MemberID, about)
