@@ -87,8 +87,9 @@ func Start(t testing.TB, o Options) *Cluster {
 		o.Binary = Binary(t)
 	}
 	c := &Cluster{}
+	free := freePorts(t, 3*o.Nodes) // asked for one by one, two nodes could get the same
 	for i := range o.Nodes {
-		ports := freePorts(t, 3)
+		ports := free[3*i : 3*i+3]
 		c.Nodes = append(c.Nodes, &Node{
 			ID: i + 1, Dir: filepath.Join(o.Dir, fmt.Sprintf("node-%d", i+1)),
 			Port: ports[0], ControllerPort: ports[1], Admin: ports[2],
