@@ -44,27 +44,37 @@ func perRequest(t testing.TB, n int, one func()) float64 {
 	return float64(after.Mallocs-before.Mallocs) / float64(n)
 }
 
-func produceFrame(topic string, version int16, acks int16, records int) []byte {
+// produceFrame is a request with one batch for each of the first partitions of topic.
+func produceFrame(topic string, version int16, acks int16, partitions int32, records int) []byte {
 	req := kmsg.NewPtrProduceRequest()
 	req.Acks, req.TimeoutMillis = acks, 30_000
-	p := kmsg.NewProduceRequestTopicPartition()
-	p.Records = raw.Batch(records, 90, time.Now().UnixMilli())
-	req.Topics = []kmsg.ProduceRequestTopic{{Topic: topic, Partitions: []kmsg.ProduceRequestTopicPartition{p}}}
+	t := kmsg.ProduceRequestTopic{Topic: topic}
+	for i := range partitions {
+		p := kmsg.NewProduceRequestTopicPartition()
+		p.Partition, p.Records = i, raw.Batch(records, 90, time.Now().UnixMilli())
+		t.Partitions = append(t.Partitions, p)
+	}
+	req.Topics = []kmsg.ProduceRequestTopic{t}
 	return raw.Frame(version, 7, req)
 }
 
-func fetchFrame(topic string, version int16, maxBytes int32) []byte {
+// fetchFrame asks for the first partitions of topic, maxBytes of each.
+func fetchFrame(topic string, version int16, partitions, maxBytes int32) []byte {
 	req := kmsg.NewPtrFetchRequest()
-	req.ReplicaID, req.MaxWaitMillis, req.MinBytes, req.MaxBytes = -1, 100, 1, maxBytes
+	req.ReplicaID, req.MaxWaitMillis, req.MinBytes, req.MaxBytes = -1, 100, 1, partitions*maxBytes
 	req.SessionEpoch = -1
-	p := kmsg.NewFetchRequestTopicPartition()
-	p.PartitionMaxBytes = maxBytes
-	req.Topics = []kmsg.FetchRequestTopic{{Topic: topic, Partitions: []kmsg.FetchRequestTopicPartition{p}}}
+	t := kmsg.FetchRequestTopic{Topic: topic}
+	for i := range partitions {
+		p := kmsg.NewFetchRequestTopicPartition()
+		p.Partition, p.PartitionMaxBytes = i, maxBytes
+		t.Partitions = append(t.Partitions, p)
+	}
+	req.Topics = []kmsg.FetchRequestTopic{t}
 	return raw.Frame(version, 7, req)
 }
 
 // TestAllocations counts what the whole process allocates per request: at most
-// 8 small ones, whatever the number of records.
+// 8 small ones, whatever the number of records and of partitions.
 func TestAllocations(t *testing.T) {
 	if os.Getenv("GORACE") != "" || raceEnabled {
 		t.Skip("the race detector allocates")
@@ -72,7 +82,7 @@ func TestAllocations(t *testing.T) {
 	for _, durability := range []string{"fsync", "isr"} {
 		b := start(t, t.TempDir(), map[string]string{"durability": durability})
 		c := client(t, b)
-		if _, err := kadm.NewClient(c).CreateTopic(t.Context(), 1, 1, nil, "t"); err != nil {
+		if _, err := kadm.NewClient(c).CreateTopic(t.Context(), 20, 1, nil, "t"); err != nil {
 			t.Fatal(err)
 		}
 		conn, err := raw.Dial(b.Addr())
@@ -87,9 +97,10 @@ func TestAllocations(t *testing.T) {
 			name string
 			f    []byte
 		}{
-			{"produce acks=1, 1 record", produceFrame("t", 9, 1, 1)},
-			{"produce acks=all, 150 records", produceFrame("t", 9, -1, 150)},
-			{"fetch of 64 KiB", fetchFrame("t", 12, 64<<10)},
+			{"produce acks=1, 1 record", produceFrame("t", 9, 1, 1, 1)},
+			{"produce acks=all, 150 records", produceFrame("t", 9, -1, 1, 150)},
+			{"fetch of 64 KiB", fetchFrame("t", 12, 1, 64<<10)},
+			{"fetch of 20 partitions", fetchFrame("t", 12, 20, 4<<10)},
 		} {
 			got := perRequest(t, n, func() { roundTrip(t, conn, c.f) })
 			t.Logf("%s, %s: %.1f allocations", durability, c.name, got)

@@ -24,6 +24,8 @@ type rawLink struct {
 	napping  bool
 
 	// The holder of the gate.
+	more    bool                  // follows what write sends
+	sendAll func(fd uintptr) bool // finish, bound at the first use: idle connections have no use for it
 	sendNow func(fd uintptr)
 	p       []byte
 	sent    int
@@ -108,25 +110,32 @@ func (l *rawLink) send(fd uintptr) {
 }
 
 func (l *rawLink) write(p []byte, more bool) error {
-	var failed error
-	err := l.wait.Write(func(fd uintptr) bool {
-		for len(p) > 0 {
-			n, err := sendNoWait(int(fd), p, more)
-			if err == unix.EAGAIN {
-				return false
-			}
-			if err != nil {
-				failed = err
-				return true
-			}
-			p = p[n:]
-		}
-		return true
-	})
-	if err != nil {
-		return err
+	if l.sendAll == nil {
+		l.sendAll = l.finish
 	}
-	return failed
+	l.p, l.more, l.sendErr = p, more, nil
+	err := l.wait.Write(l.sendAll)
+	l.p = nil
+	if err == nil {
+		err = l.sendErr
+	}
+	return err
+}
+
+// finish sends what is left of p; false waits for the peer.
+func (l *rawLink) finish(fd uintptr) bool {
+	for len(l.p) > 0 {
+		n, err := sendNoWait(int(fd), l.p, l.more)
+		if err == unix.EAGAIN {
+			return false
+		}
+		if err != nil {
+			l.sendErr = err
+			return true
+		}
+		l.p = l.p[n:]
+	}
+	return true
 }
 
 func (l *rawLink) files() io.Writer { return &l.sink }
