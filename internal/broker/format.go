@@ -25,6 +25,8 @@ var (
 	ErrFormatted = errors.New("already formatted")
 	// ErrForeign says that a directory holds files of somebody else.
 	ErrForeign = errors.New("holds files that are not brokerd's")
+	// ErrMetaLost says that a directory was this program's before it lost meta.properties.
+	ErrMetaLost = errors.New("holds files that brokerd wrote")
 	// ErrNotFormatted says that a directory has no meta.properties, and that
 	// auto.format.storage forbids making one.
 	ErrNotFormatted = errors.New("is not formatted")
@@ -231,6 +233,10 @@ func refuseForeign(f vfs.FS, dir string) error {
 	}
 	if len(names) == 0 {
 		return nil
+	}
+	if own := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name != raftDir && !strings.HasPrefix(name, "brokerd-") }); len(own) > 0 {
+		return fmt.Errorf("%s has no %s and %w (%s): without it nobody knows whose data this is; restore the file from a backup, or, if the other replicas"+
+			" have all of it, move the directory away: this node then starts empty and copies everything", dir, metaFile, ErrMetaLost, strings.Join(own, ", "))
 	}
 	shown := names[:min(3, len(names))]
 	more := ""

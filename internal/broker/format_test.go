@@ -60,6 +60,13 @@ func TestIdentifyRefuses(t *testing.T) {
 				}
 			}
 		}, ErrForeign, []string{"x, y, z and 1 more", "--data-dir"}},
+		{"meta.properties lost", wanted("/a"), func(f *vfs.Mem) {
+			for _, name := range []string{"brokerd-checkpoint", "t-0", "raft"} {
+				if err := writeFile(f, "/a", name, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, ErrMetaLost, []string{"brokerd-checkpoint, raft)", "from a backup", "move the directory away"}},
 		{"another cluster", Wanted{Dirs: []string{"/a"}, ClusterID: "AAAAAAAAAAAAAAAAAAAAAA", NodeID: -1, Format: true}, formatted,
 			ErrIdentity, []string{someID, "AAAAAAAAAAAAAAAAAAAAAA", "the configuration"}},
 		{"another node", Wanted{Dirs: []string{"/a"}, NodeID: 2, Format: true}, formatted, ErrIdentity, []string{"node.id is 1", "says 2"}},

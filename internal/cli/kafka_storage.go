@@ -53,8 +53,20 @@ optional arguments:
   -h, --help             show this help message and exit
 `
 
-// metadataVersion is what Kafka's face calls the metadata level of this release.
-const metadataVersion = "4.4-IV0"
+// metadataVersions are those that Kafka 4.4.0 formats with. They are words here:
+// brokerd's metadata has a feature level of its own.
+var metadataVersions = strings.Fields("3.3-IV3 3.4-IV0 3.5-IV0 3.5-IV1 3.5-IV2 3.6-IV0 3.6-IV1 3.6-IV2 3.7-IV0 3.7-IV1 3.7-IV2 3.7-IV3 3.7-IV4 " +
+	"3.8-IV0 3.9-IV0 4.0-IV0 4.0-IV1 4.0-IV2 4.0-IV3 4.1-IV0 4.1-IV1 4.2-IV0 4.2-IV1 4.3-IV0 4.4-IV0 4.4-IV1 4.4-IV2")
+
+// metadataVersion is the one that a release means, the last by default.
+func metadataVersion(release string) (string, error) {
+	for _, v := range slices.Backward(metadataVersions) {
+		if number, _, _ := strings.Cut(v, "-"); release == "" || release == v || release == number || strings.HasPrefix(release, number+".") {
+			return v, nil
+		}
+	}
+	return "", fmt.Errorf("Unknown metadata.version '%s'. Supported metadata.version are: %s", release, strings.Join(metadataVersions, ", "))
+}
 
 func kafkaStorage(e *Env, args []string) int {
 	if len(args) == 0 {
@@ -140,25 +152,23 @@ func kafkaStorageFormat(e *Env, args []string) int {
 		fmt.Fprintln(e.Err, err)
 		return 1
 	}
+	version, err := metadataVersion(set.one("release-version", ""))
+	if err != nil {
+		fmt.Fprintln(e.Err, err)
+		return 1
+	}
 	list, err := broker.Format(vfs.NewOS(), broker.FormatOptions{Dirs: storageDirs(settings), ClusterID: set.one("cluster-id", ""),
 		NodeID: settings.NodeID, Directory: directory, IgnoreFormatted: set.has("ignore-formatted")})
 	if err != nil {
 		fmt.Fprintln(e.Err, err)
 		return 1
 	}
-	printFormatted(e.Out, list, set.one("release-version", ""))
+	printFormatted(e.Out, list, version)
 	return 0
 }
 
 // printFormatted says what format did, in Kafka's words.
-func printFormatted(w io.Writer, list []broker.Formatted, release string) {
-	version := metadataVersion
-	if release != "" {
-		version = release
-		if !strings.Contains(version, "-IV") {
-			version += "-IV0"
-		}
-	}
+func printFormatted(w io.Writer, list []broker.Formatted, version string) {
 	all := true
 	for _, f := range list {
 		all = all && f.Already

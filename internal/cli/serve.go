@@ -292,7 +292,7 @@ func startError(e *Env, err error) error {
 			hint: "the address must be one of this machine: --listen HOST:PORT, or listeners in the file"}
 	case errors.Is(err, vfs.ErrLocked):
 		return &cliError{text: err.Error(), code: exitConflict, err: err}
-	case errors.Is(err, broker.ErrIdentity), errors.Is(err, broker.ErrForeign), errors.Is(err, broker.ErrNotFormatted):
+	case errors.Is(err, broker.ErrIdentity), errors.Is(err, broker.ErrForeign), errors.Is(err, broker.ErrMetaLost), errors.Is(err, broker.ErrNotFormatted):
 		return &cliError{text: err.Error(), code: exitConflict, err: err}
 	}
 	return err

@@ -23,6 +23,7 @@ func chapters() []struct {
 		{"Connections and requests", netKeys},
 		{"Logs", logKeys},
 		{"Replication", replicaKeys},
+		{"Throttles", throttleKeys},
 		{"Groups and offsets", groupKeys},
 		{"Share groups", shareKeys},
 		{"Transactions", txnKeys},
@@ -96,6 +97,14 @@ func Page() string {
 		fmt.Fprintf(&w, "\n## %s\n", c.title)
 		for i := range c.keys {
 			if !c.keys[i].Hidden {
+				c.keys[i].document(&w)
+			}
+		}
+	}
+	w.WriteString("\n## Listed only when set\n\nKeys that Kafka keeps for its own insides, and those that exist as dynamic settings only.\n")
+	for _, c := range chapters() {
+		for i := range c.keys {
+			if c.keys[i].Hidden {
 				c.keys[i].document(&w)
 			}
 		}

@@ -12,6 +12,10 @@ func (d *dumper) index(name string) error {
 	if err != nil {
 		return err
 	}
+	if len(p) == 0 {
+		d.line("empty", name+" is empty.")
+		return nil
+	}
 	entries, ok := parseIndexes(p, nil)
 	if !ok {
 		return errBadFrame

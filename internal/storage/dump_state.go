@@ -134,6 +134,9 @@ func (d *dumper) metadata(name string) error {
 	}
 	id, err := parseMetadata(p)
 	if err != nil {
+		if newer := (*NewerError)(nil); errors.As(err, &newer) {
+			newer.Path = name
+		}
 		return err
 	}
 	d.fields("partition", "", "version", 0, "topicId", id)

@@ -54,18 +54,18 @@ func TestKill(t *testing.T) {
 	for round := range *kills {
 		l.await(between)
 		moment := "anywhere"
-		switch round % 12 {
-		case 3:
+		switch round % 10 { // three of ten while something is half done
+		case 1:
 			if awaitFile(t, data, func(name string) bool { return strings.HasSuffix(name, ".log") }, unix.IN_CREATE) {
 				moment = "roll"
 			}
-		case 7:
+		case 4:
 			if awaitFile(t, data, func(name string) bool { return strings.Contains(name, "checkpoint") }, unix.IN_MODIFY|unix.IN_CREATE|unix.IN_MOVED_TO) {
 				moment = "checkpoint"
 			}
 		}
 		node.Kill()
-		if round%12 == 11 {
+		if round%10 == 7 {
 			moment = "recovery"
 			for range 1 + random.IntN(3) { // killed again while it comes up
 				node.Launch()
@@ -78,6 +78,9 @@ func TestKill(t *testing.T) {
 		if round%10 == 9 {
 			t.Logf("after %d kills: %d records read back, restart took %v", round+1, l.audit(node.Addr()), node.ReadyAfter())
 		}
+	}
+	if aimed := *kills - hit["anywhere"]; *kills >= 20 && 4*aimed < *kills {
+		t.Errorf("%d of %d kills hit recovery, roll or checkpoint (%v): a quarter must", aimed, *kills, hit)
 	}
 	l.await(between)
 	l.finish()

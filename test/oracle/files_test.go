@@ -58,6 +58,18 @@ func TestFiles(t *testing.T) {
 		}
 		same(t, "our "+filepath.Base(log), s, brokerd(t, "", "kafka-dump-log", "--files", log, "--print-data-log"))
 	}
+	last := strings.TrimSuffix(logs[len(logs)-1], ".log")
+	for _, suffix := range []string{".index", ".timeindex"} { // nothing in them
+		name := filepath.Join(t.TempDir(), filepath.Base(last)+suffix)
+		for _, file := range []string{name, strings.TrimSuffix(name, suffix) + ".log"} {
+			if err := os.WriteFile(file, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, check := range []string{"--deep-iteration", "--verify-index-only", "--index-sanity-check"} {
+			same(t, "empty "+suffix+" "+check, j.run(t, dumpLogSegments, "", "--files", name, check), brokerd(t, "", "kafka-dump-log", "--files", name, check))
+		}
+	}
 	for _, log := range logs[:len(logs)-1] {
 		for _, suffix := range []string{".index", ".timeindex"} {
 			name := strings.TrimSuffix(log, ".log") + suffix
