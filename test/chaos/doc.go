@@ -32,7 +32,9 @@
 //
 // Four clients append to one more log, read it and ask for its end; every slice of
 // that history, between two moments at which nobody asked, must be linearizable
-// (linear_test.go, porcupine). Kafka's DumpLogSegments reads a sample (dump_test.go).
+// (linear_test.go, porcupine); only of ends nothing is asked from a pause or a
+// partition to the next moment at which all are in sync: a leader that was replaced
+// tells an old one until it hears of it. Kafka's DumpLogSegments reads a sample (dump_test.go).
 // What judges is judged: histories_test.go has families of good and bad histories.
 //
 // A third of the faults begin when all are in sync, and wait for a hundred

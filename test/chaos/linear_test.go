@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +71,8 @@ type linearLoad struct {
 	stop    chan struct{}
 	done    chan struct{}
 
+	cut atomic.Int64 // odd: a leader may have been replaced without knowing it
+
 	base   int64 // where the slice begins
 	known  map[int64]uint64
 	slices int
@@ -88,6 +91,22 @@ func startLinear(t *testing.T, seeds []string) *linearLoad {
 	}
 	go l.run() // until finish, which joins it
 	return l
+}
+
+// mayCut says that from here on a leader may be replaced and not hear of it, and
+// whole that none is left. What such a leader holds is true, but its end may be an
+// old one, here as in Kafka: ends that were told in between are not held against
+// the history.
+func (l *linearLoad) mayCut() {
+	if at := l.cut.Load(); at%2 == 0 {
+		l.cut.Store(at + 1)
+	}
+}
+
+func (l *linearLoad) whole() {
+	if at := l.cut.Load(); at%2 == 1 {
+		l.cut.Store(at + 1)
+	}
 }
 
 func (l *linearLoad) finish() {
@@ -147,13 +166,15 @@ func (l *linearLoad) slice() (history []porcupine.Operation, err error) {
 				case n == 1 && seen > 0:
 					in = operation{kind: "read", at: max(0, seen-1-random.Int64N(50))}
 				}
+				cut := l.cut.Load()
 				call := time.Since(l.began).Nanoseconds()
 				out, failed := ask(c, in)
 				back := time.Since(l.began).Nanoseconds()
+				old := in.kind == "end" && (cut%2 == 1 || cut != l.cut.Load())
 				mu.Lock()
 				if failed != nil {
 					err = fmt.Errorf("%+v: %w", in, failed)
-				} else {
+				} else if !old {
 					history = append(history, porcupine.Operation{ClientId: i, Input: in, Call: call, Output: out, Return: back})
 				}
 				mu.Unlock()

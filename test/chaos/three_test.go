@@ -110,6 +110,7 @@ func (c *three) settled() {
 	var err error
 	for end := time.Now().Add(patient); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if err = c.inSync(); err == nil {
+			c.linear.whole()
 			return
 		}
 	}
@@ -119,16 +120,18 @@ func (c *three) settled() {
 func (c *three) inSync() error {
 	ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
 	defer cancel()
-	topics, err := c.adm.ListTopics(ctx, audited)
+	topics, err := c.adm.ListTopics(ctx, audited, linear)
 	if err != nil {
 		return err
 	}
-	if have := len(topics[audited].Partitions); have != spread {
+	if have := len(topics[audited].Partitions) + len(topics[linear].Partitions); have != spread+1 {
 		return fmt.Errorf("%d partitions", have)
 	}
-	for _, p := range topics[audited].Partitions.Sorted() {
-		if len(p.ISR) != 3 || p.Leader < 0 {
-			return fmt.Errorf("partition %d is led by %d, in sync are %v", p.Partition, p.Leader, p.ISR)
+	for topic, have := range topics {
+		for _, p := range have.Partitions.Sorted() {
+			if len(p.ISR) != 3 || p.Leader < 0 {
+				return fmt.Errorf("%s-%d is led by %d, in sync are %v", topic, p.Partition, p.Leader, p.ISR)
+			}
 		}
 	}
 	return nil
@@ -173,6 +176,9 @@ func (c *three) judge() (acked, records int) {
 	return acked, records
 }
 
+// severs names the faults that may leave a leader which does not know that it was replaced.
+var severs = regexp.MustCompile(`^(pause|partition|node off the network)`)
+
 // TestThree lets faults happen to three nodes for -minutes and audits every
 // replica. A third of the faults wait for a hundred acknowledged writes while
 // they last, or right after where nothing can be acknowledged meanwhile; the
@@ -197,6 +203,9 @@ func TestThree(t *testing.T) {
 			c.settled()
 		}
 		began, before := time.Now(), c.load.acked.Load()
+		if severs.MatchString(f.name) {
+			c.linear.mayCut()
+		}
 		heal := f.begin()
 		pause(time.Duration(100+random.IntN(4000)) * time.Millisecond)
 		if settle && f.serves {
