@@ -73,6 +73,47 @@ func fetchFrame(topic string, version int16, partitions, maxBytes int32) []byte 
 	return raw.Frame(version, 7, req)
 }
 
+// TestAllocationsOfSealed: who catches up reads sealed segments, whose index is
+// not in memory any more.
+func TestAllocationsOfSealed(t *testing.T) {
+	if os.Getenv("GORACE") != "" || raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	dir, overrides := t.TempDir(), map[string]string{"durability": "isr"}
+	b := start(t, dir, overrides)
+	c := client(t, b)
+	megabyte := "1048576"
+	if _, err := kadm.NewClient(c).CreateTopic(t.Context(), 1, 1, map[string]*string{"segment.bytes": &megabyte}, "t"); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := raw.Dial(b.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := produceFrame("t", 9, 1, 1, 150)
+	for range 300 { // 4 MB
+		roundTrip(t, conn, f)
+	}
+	conn.Close()
+	c.Close()
+	stop(t, b)
+
+	b = start(t, dir, overrides)
+	if conn, err = raw.Dial(b.Addr()); err != nil {
+		t.Fatal(err)
+	}
+	f = fetchFrame("t", 12, 1, 64<<10)
+	for len(roundTrip(t, conn, f)) < 32<<10 { // until it leads the partition
+	}
+	got := perRequest(t, *allocRequests, func() { roundTrip(t, conn, f) })
+	t.Logf("fetch of 64 KiB from a sealed segment: %.1f allocations", got)
+	if got > 8 {
+		t.Errorf("fetch of 64 KiB from a sealed segment: %.1f allocations per request, 8 are allowed", got)
+	}
+	conn.Close()
+	stop(t, b)
+}
+
 // TestAllocations counts what the whole process allocates per request: at most
 // 8 small ones, whatever the number of records and of partitions.
 func TestAllocations(t *testing.T) {

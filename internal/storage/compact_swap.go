@@ -100,7 +100,7 @@ func (o *output) open() error {
 		_ = f.Close() // the truncation's error is the cause
 		return o.a.l.dir.broken(fmt.Errorf("create %s: %w", o.name(), err))
 	}
-	o.h = &handle{File: f, seg: o.seg}
+	o.h = &handle{File: f, seg: o.seg, slot: &o.seg.open}
 	o.h.refs.Store(1)
 	return nil
 }

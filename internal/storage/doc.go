@@ -28,7 +28,8 @@
 //	I8  epochs in the cache rise strictly, start offsets too; they agree with the batches.
 //	I9  producer states on disk are those of a prefix of the log, or ignored.
 //	I10 indexes are caches: an entry is believed only after the batch it points at
-//	    was seen to be there.
+//	    was seen to be there. The .index of a sealed segment stays open between
+//	    look-ups, as one of the files that fdCache bounds.
 //	I11 compaction leaves at every offset what was written there or nothing; never
 //	    nothing where the newest decided record of a key stands, except a tombstone
 //	    past its horizon; and touches nothing at or above the last stable offset.

@@ -7,11 +7,13 @@ import (
 	"github.com/brokerd/brokerd/internal/vfs"
 )
 
-// handle is an open segment file. Each holder counts: the cache, every Range,
-// an append in progress, and the segment itself while it has unsynced bytes (I6).
+// handle is an open file of a segment: .log, or .index for look-ups. Each holder
+// counts: the cache, every Range, an append in progress, and the segment itself
+// while it has unsynced bytes (I6).
 type handle struct {
 	vfs.File
 	seg  *segment
+	slot *atomic.Pointer[handle] // of the segment, where the cache finds it
 	refs atomic.Int32
 	used atomic.Bool // since the hand of the cache came by
 }
@@ -35,7 +37,7 @@ func (h *handle) release() {
 	}
 }
 
-// fdCache bounds the open segment files of a store: second chance in a ring.
+// fdCache bounds the open files of a store's segments: second chance in a ring.
 // Files with unsynced bytes are passed over, so the bound is exceeded rather
 // than one of them closed.
 type fdCache struct {
@@ -47,17 +49,26 @@ type fdCache struct {
 	hand int
 }
 
-// get opens the segment's file, or finds it open. The caller releases it.
+// get opens the segment's .log, or finds it open. The caller releases it.
 func (c *fdCache) get(s *segment, mode vfs.Mode) (*handle, error) {
+	return c.find(s, &s.open, logSuffix, mode)
+}
+
+// index is get for the segment's .index, to read.
+func (c *fdCache) index(s *segment) (*handle, error) {
+	return c.find(s, &s.openIndex, indexSuffix, vfs.Read)
+}
+
+func (c *fdCache) find(s *segment, slot *atomic.Pointer[handle], suffix string, mode vfs.Mode) (*handle, error) {
 	for {
-		h := s.open.Load()
+		h := slot.Load()
 		if h != nil && h.acquire() {
 			if !h.used.Load() {
 				h.used.Store(true)
 			}
 			return h, nil
 		}
-		f, err := c.fs.Open(s.path(logSuffix), mode)
+		f, err := c.fs.Open(s.path(suffix), mode)
 		if s.replaced.Load() { // the file of that name is another's now
 			if err == nil {
 				_ = f.Close() // nothing was written here
@@ -67,9 +78,9 @@ func (c *fdCache) get(s *segment, mode vfs.Mode) (*handle, error) {
 		if err != nil {
 			return nil, err
 		}
-		fresh := &handle{File: f, seg: s}
+		fresh := &handle{File: f, seg: s, slot: slot}
 		fresh.refs.Store(2)
-		if s.open.CompareAndSwap(h, fresh) {
+		if slot.CompareAndSwap(h, fresh) {
 			c.add(fresh)
 			return fresh, nil
 		}
@@ -95,7 +106,7 @@ func (c *fdCache) trim() {
 
 func closeAll(victims []*handle) {
 	for _, v := range victims {
-		v.seg.open.CompareAndSwap(v, nil)
+		v.slot.CompareAndSwap(v, nil)
 		v.release()
 	}
 }
@@ -118,9 +129,18 @@ func (c *fdCache) victimsLocked() (out []*handle) {
 	return out
 }
 
-// drop lets go of a segment's file: it was removed or its log is closing.
+// drop lets go of a segment's files: they were removed or the log is closing.
 func (c *fdCache) drop(s *segment) {
-	h := s.open.Swap(nil)
+	c.empty(&s.open)
+	c.empty(&s.openIndex)
+}
+
+// dropIndex lets go of .index, which is not to be believed: the next one may be
+// another file of that name.
+func (c *fdCache) dropIndex(s *segment) { c.empty(&s.openIndex) }
+
+func (c *fdCache) empty(slot *atomic.Pointer[handle]) {
+	h := slot.Swap(nil)
 	if h == nil {
 		return
 	}

@@ -36,6 +36,7 @@ func (s *segment) floor(v *view, active bool, what by, key int64) (int64, error)
 	if !errors.Is(err, errNoIndex) {
 		return pos, err
 	}
+	s.log.store.files.dropIndex(s)
 	entries, err := s.rebuilt()
 	return floorIn(entries, what, key), err
 }
@@ -50,16 +51,21 @@ func floorIn(entries []indexEntry, what by, key int64) int64 {
 // floorOnDisk searches .index, and believes the entry only if the batch that it
 // names is there (I10).
 func (s *segment) floorOnDisk(what by, key int64) (int64, error) {
-	e, err := s.searchFile(indexSuffix, offsetEntryBytes, func(e []byte) bool {
+	f, err := s.log.store.files.index(s)
+	if err != nil {
+		return 0, noIndex(err)
+	}
+	e, found, err := s.searchFile(f, offsetEntryBytes, func(e []byte) bool {
 		if what == byOffset {
 			return int64(binary.BigEndian.Uint32(e)) > key
 		}
 		return int64(binary.BigEndian.Uint32(e[4:])) > key
 	})
-	if e == nil || err != nil {
+	f.release()
+	if !found || err != nil {
 		return 0, err
 	}
-	last, pos := int64(binary.BigEndian.Uint32(e)), int64(binary.BigEndian.Uint32(e[4:]))
+	last, pos := int64(binary.BigEndian.Uint32(e[:])), int64(binary.BigEndian.Uint32(e[4:]))
 	h, err := s.log.store.files.get(s, vfs.Write)
 	if err != nil {
 		return 0, s.log.openError(s, err)
@@ -73,50 +79,58 @@ func (s *segment) floorOnDisk(what by, key int64) (int64, error) {
 	return pos, nil
 }
 
+// noIndex is an error of opening an index file. A segment that was replaced is
+// not made an index for: the reader looks again.
+func noIndex(err error) error {
+	if errors.Is(err, errMoved) {
+		return err
+	}
+	return errNoIndex
+}
+
 // An index file is searched page by page: a few reads of one entry find the
 // page, one read brings it. 6144 bytes hold whole entries of both files.
 const pageBytes = 6144
 
 var pages = sync.Pool{New: func() any { return new([pageBytes]byte) }}
 
-// searchFile gives a copy of the last entry for which after is false, nil if
-// there is none. The entries are sorted: after is false, then true.
-func (s *segment) searchFile(suffix string, entry int64, after func([]byte) bool) ([]byte, error) {
-	f, err := s.log.dir.fs.Open(s.path(suffix), vfs.Read)
-	if err != nil {
-		return nil, errNoIndex
-	}
-	defer f.Close() // read only
+// fileEntry holds an entry of either file.
+type fileEntry [timeEntryBytes]byte
+
+// searchFile gives a copy of the last entry for which after is false, if there
+// is one. The entries are sorted: after is false, then true.
+func (s *segment) searchFile(f vfs.File, entry int64, after func([]byte) bool) (e fileEntry, found bool, err error) {
 	size, err := f.Size()
 	if err != nil || size%entry != 0 || size == 0 && s.size > s.log.config.Load().IndexIntervalBytes+maxQuiet {
-		return nil, errNoIndex
+		return e, false, errNoIndex
 	}
 	page := pages.Get().(*[pageBytes]byte)
 	defer pages.Put(page)
 	count := int((size + pageBytes - 1) / pageBytes)
 	p := sort.Search(count, func(i int) bool {
-		if _, e := f.ReadAt(page[:entry], int64(i)*pageBytes); e != nil {
-			err = e
+		if _, readErr := f.ReadAt(page[:entry], int64(i)*pageBytes); readErr != nil {
+			err = readErr
 			return true
 		}
 		return after(page[:entry])
 	}) - 1
 	if p < 0 && err == nil {
-		return nil, nil
+		return e, false, nil
 	}
 	n := 0
 	if err == nil {
 		n, err = f.ReadAt(page[:], int64(p)*pageBytes)
 	}
 	if err != nil && err != io.EOF {
-		return nil, errNoIndex
+		return e, false, errNoIndex
 	}
 	n /= int(entry)
 	i := sort.Search(n, func(i int) bool { return after(page[int64(i)*entry:][:entry]) }) - 1
 	if i < 0 {
-		return nil, errNoIndex // the file changed under the search
+		return e, false, errNoIndex // the file changed under the search
 	}
-	return append([]byte(nil), page[int64(i)*entry:][:entry]...), nil
+	copy(e[:], page[int64(i)*entry:][:entry])
+	return e, true, nil
 }
 
 // maxQuiet is how large a segment may be, beyond the index interval, without a

@@ -14,10 +14,11 @@ type segment struct {
 	log  *Log
 	base int64
 
-	open     atomic.Pointer[handle] // in the fd cache
-	unsynced atomic.Pointer[handle] // holds the file open until its bytes are synced (I6)
-	space    spaceAhead
-	replaced atomic.Bool // compaction put another in its place
+	open      atomic.Pointer[handle] // in the fd cache
+	openIndex atomic.Pointer[handle] // .index, in the fd cache while look-ups need it
+	unsynced  atomic.Pointer[handle] // holds the file open until its bytes are synced (I6)
+	space     spaceAhead
+	replaced  atomic.Bool // compaction put another in its place
 
 	// sealed
 	size    int64

@@ -219,21 +219,27 @@ func (s *segment) floorTime(v *view, active bool, ts int64) (int64, error) {
 	if m := s.index.Load(); m != nil {
 		return floorTime(m.entries, ts), nil
 	}
-	p, err := s.searchFile(timeIndexSuffix, timeEntryBytes, func(e []byte) bool { return int64(binary.BigEndian.Uint64(e)) >= ts })
-	if err == nil && p == nil {
-		return 0, nil
-	}
-	if err == nil {
-		var pos int64
-		if pos, err = s.believed(int64(binary.BigEndian.Uint32(p[8:])), int64(binary.BigEndian.Uint64(p))); err == nil {
-			return pos, nil
-		}
-	}
+	pos, err := s.floorTimeOnDisk(ts)
 	if !errors.Is(err, errNoIndex) {
-		return 0, err
+		return pos, err
 	}
+	s.log.store.files.dropIndex(s)
 	entries, err := s.rebuilt()
 	return floorTime(entries, ts), err
+}
+
+// floorTimeOnDisk searches .timeindex, which is opened for it: few ask by time.
+func (s *segment) floorTimeOnDisk(ts int64) (int64, error) {
+	f, err := s.log.dir.fs.Open(s.path(timeIndexSuffix), vfs.Read)
+	if err != nil {
+		return 0, errNoIndex
+	}
+	defer f.Close() // read only
+	e, found, err := s.searchFile(f, timeEntryBytes, func(e []byte) bool { return int64(binary.BigEndian.Uint64(e)) >= ts })
+	if !found || err != nil {
+		return 0, err
+	}
+	return s.believed(int64(binary.BigEndian.Uint32(e[8:])), int64(binary.BigEndian.Uint64(e[:])))
 }
 
 // believed gives the position of the batch that a time entry names, if it is

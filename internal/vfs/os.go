@@ -157,12 +157,30 @@ func (f *osFile) Close() error                             { return f.f.Close() 
 func (f *osFile) Truncate(size int64) error                { return f.f.Truncate(size) }
 
 func (f *osFile) Size() (int64, error) {
-	st, err := f.f.Stat()
-	if err != nil {
+	s := statings.Get().(*stating)
+	defer statings.Put(s)
+	if err := f.raw.Control(s.of); err != nil {
 		return 0, err
 	}
-	return st.Size(), nil
+	if s.err != nil {
+		return 0, &fs.PathError{Op: "stat", Path: f.f.Name(), Err: s.err}
+	}
+	return s.st.Size, nil
 }
+
+// stating is one question for a size. It is pooled with its function, so that
+// asking allocates nothing.
+type stating struct {
+	st  unix.Stat_t
+	err error
+	of  func(fd uintptr)
+}
+
+var statings = sync.Pool{New: func() any {
+	s := new(stating)
+	s.of = func(fd uintptr) { s.err = again(func() error { return unix.Fstat(int(fd), &s.st) }) }
+	return s
+}}
 
 func (f *osFile) Allocate(off, n int64) error { return f.control("fallocate", allocate(off, n)) }
 func (f *osFile) Sync() error                 { return f.control("fdatasync", syncData) }
