@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
 	"github.com/brokerd/brokerd/internal/vfs"
 )
@@ -26,6 +27,12 @@ type flusher struct {
 	items   []flushItem
 	handles []*handle // of all items
 	flushed []Flushed
+
+	// Of each: what its workers do, the next item for them, and work, bound once.
+	step    func(*flushItem) error
+	next    atomic.Int32
+	workers sync.WaitGroup
+	worker  func()
 }
 
 // flushItem is one log in a round.
@@ -34,15 +41,18 @@ type flushItem struct {
 	end     int64
 	files   []*handle // a part of flusher.handles
 	entries entriesDirty
-	gone    bool // deleted meanwhile: its errors do not matter
+	gone    bool  // deleted meanwhile: its errors do not matter
+	err     error // of the step at work
 }
 
 // From so many dirty files on, one syncfs is cheaper than a sync for each.
 const syncAllFrom = 16
 
 func newFlusher(d *logDir) *flusher {
-	return &flusher{dir: d, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+	f := &flusher{dir: d, wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		round: make(chan struct{})}
+	f.worker = f.work
+	return f
 }
 
 // mark puts a log into the queue. It never blocks.
@@ -166,9 +176,12 @@ func (f *flusher) tell() {
 
 // sync makes the files of the round durable, then the directories they are in.
 func (f *flusher) sync() error {
-	files := 0
+	files, dirs := 0, 0
 	for i := range f.items {
 		files += f.items[i].syncs()
+		if f.items[i].entries.own {
+			dirs++
+		}
 	}
 	if files >= syncAllFrom {
 		if err := f.dir.fs.SyncAll(f.dir.path); !errors.Is(err, errors.ErrUnsupported) {
@@ -184,7 +197,7 @@ func (f *flusher) sync() error {
 	if mutations.noDirectorySync {
 		return nil
 	}
-	if err := f.each(files, (*flushItem).syncDir); err != nil {
+	if err := f.each(dirs, (*flushItem).syncDir); err != nil {
 		return err
 	}
 	for i := range f.items {
@@ -198,27 +211,41 @@ func (f *flusher) sync() error {
 	return nil
 }
 
-// each runs step for every item, in parallel where there is more than one file.
-func (f *flusher) each(files int, step func(*flushItem) error) error {
-	if files <= 1 || len(f.items) == 1 {
-		var errs error
+// each runs step for every item, in parallel where there is more than one thing to sync.
+func (f *flusher) each(things int, step func(*flushItem) error) error {
+	if things <= 1 || len(f.items) == 1 {
 		for i := range f.items {
-			errs = errors.Join(errs, step(&f.items[i]))
+			f.items[i].err = step(&f.items[i])
 		}
-		return errs
+	} else {
+		f.step = step
+		f.next.Store(0)
+		n := min(len(f.items), syncAllFrom-1)
+		f.workers.Add(n)
+		for range n {
+			go f.worker()
+		}
+		f.workers.Wait()
 	}
-	errs := make([]error, len(f.items))
-	limit := make(chan struct{}, syncAllFrom-1)
-	var wg sync.WaitGroup
+	var errs error
 	for i := range f.items {
-		limit <- struct{}{}
-		wg.Go(func() {
-			errs[i] = step(&f.items[i])
-			<-limit
-		})
+		if err := f.items[i].err; err != nil {
+			errs = errors.Join(errs, err)
+		}
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return errs
+}
+
+// work takes items until there are no more.
+func (f *flusher) work() {
+	defer f.workers.Done()
+	for {
+		i := int(f.next.Add(1)) - 1
+		if i >= len(f.items) {
+			return
+		}
+		f.items[i].err = f.step(&f.items[i])
+	}
 }
 
 // syncs is how many files the item has to sync.

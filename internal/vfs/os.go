@@ -187,14 +187,35 @@ func (f *osFile) Sync() error                 { return f.control("fdatasync", sy
 
 // control runs a call on the descriptor, which cannot be closed meanwhile.
 func (f *osFile) control(op string, call func(fd int) error) error {
-	var callErr error
-	err := f.raw.Control(func(fd uintptr) {
-		callErr = again(func() error { return call(int(fd)) })
-	})
-	if err = errors.Join(err, callErr); err != nil {
+	c := controls.Get().(*control)
+	c.call = call
+	err := f.raw.Control(c.run)
+	if err == nil {
+		err = c.err
+	}
+	c.call, c.err = nil, nil
+	controls.Put(c)
+	if err != nil {
 		return &fs.PathError{Op: op, Path: f.f.Name(), Err: err}
 	}
 	return nil
+}
+
+// control is a call on a descriptor. It is pooled: a sync allocates nothing.
+type control struct {
+	call func(fd int) error
+	err  error
+	run  func(fd uintptr) // on, bound once
+}
+
+var controls = sync.Pool{New: func() any {
+	c := new(control)
+	c.run = c.on
+	return c
+}}
+
+func (c *control) on(fd uintptr) {
+	c.err = again(func() error { return c.call(int(fd)) })
 }
 
 // again repeats a call that a signal interrupted.
