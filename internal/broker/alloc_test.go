@@ -141,6 +141,7 @@ func TestAllocations(t *testing.T) {
 			{"produce acks=1, 1 record", produceFrame("t", 9, 1, 1, 1)},
 			{"produce acks=all, 150 records", produceFrame("t", 9, -1, 1, 150)},
 			{"fetch of 64 KiB", fetchFrame("t", 12, 1, 64<<10)},
+			{"produce of 20 partitions", produceFrame("t", 9, 1, 20, 10)},
 			{"fetch of 20 partitions", fetchFrame("t", 12, 20, 4<<10)},
 		} {
 			got := perRequest(t, n, func() { roundTrip(t, conn, c.f) })

@@ -81,7 +81,8 @@ func (l *Log) appendPieces(epoch int32, pieces []Piece, from origin) {
 	}
 	clear(a.vector[:cap(a.vector)]) // holds no request's memory
 	l.vector = a.vector[:0]
-	v := l.view.Load()
+	v := l.view.enter()
+	defer l.view.leave()
 	l.writeMu.Unlock()
 	if a.wrote {
 		l.afterAppend(v, a.c, a.rolled)
@@ -102,7 +103,7 @@ func (l *Log) writable(epoch int32) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
-	if v := l.view.Load(); epoch != v.Epoch {
+	if v := l.View(); epoch != v.Epoch {
 		return fmt.Errorf("append of epoch %d to %s, which is at epoch %d: %w", epoch, *l.name.Load(), v.Epoch, ErrFenced)
 	}
 	if l.closing {
@@ -316,7 +317,7 @@ func (a *appender) marker(b record.Batch) error {
 			return a.duplicate(Appended{Base: a.t.end, Next: a.t.end, AppendTime: noTimestamp})
 		}
 	}
-	a.t.mark(&a.l.producers, b, m, a.l.view.Load().HighWatermark)
+	a.t.mark(&a.l.producers, b, m, a.l.View().HighWatermark)
 	return nil
 }
 
@@ -339,7 +340,7 @@ func (a *appender) note(b record.Batch) {
 	if p.Batches+p.planned == 0 {
 		p.Base = b.BaseOffset()
 	}
-	a.t.note(b, a.c.IndexIntervalBytes, a.l.view.Load().HighWatermark)
+	a.t.note(b, a.c.IndexIntervalBytes, a.l.View().HighWatermark)
 	a.size += int64(len(b))
 	p.planned++
 	p.next = a.t.end
@@ -503,16 +504,11 @@ func (l *Log) rollLocked(now time.Time) error {
 	}
 	t.startSegment(s, now, l.config.Load())
 	l.tail = t
-	next := new(view)
-	for {
-		old := l.view.Load()
-		*next = *old
+	l.view.update(func(next *view) bool {
 		next.segs = append(next.segs[:len(next.segs):len(next.segs)], s)
 		next.pos, next.index, next.places, next.summary, next.aborted = 0, nil, nil, t.summary, nil
-		if l.view.CompareAndSwap(old, next) {
-			break
-		}
-	}
+		return true
+	})
 	l.candidate = nil
 	l.captureLocked()
 	return nil

@@ -7,9 +7,10 @@
 //	          ├ keeper: checkpoints, retention, unlinking, space ahead
 //	          └ journal: one checkpoint log for all logs of the directory
 //
-// A Log is one partition. Its view is immutable and stands behind an atomic
-// pointer: a reader loads it once and takes no lock. Writers build a new one, and
-// appends that came together (AppendEach) share one write and one view.
+// A Log is one partition. Its view stands behind an atomic pointer and does not
+// change while somebody reads it: a reader takes it once and takes no lock. Writers
+// build a new one in the place of an old one that nobody reads any more (latest.go),
+// and appends that came together (AppendEach) share one write and one view.
 //
 // Invariants
 //

@@ -53,11 +53,17 @@ func raiseEpochs(epochs []epochStart, start int64) []epochStart {
 // LatestEpoch is the newest epoch that the log knows, -1 if it knows none. It may
 // be one that has written nothing: a follower names it, so that the leader makes
 // it forget what only it knows (KAFKA-10706).
-func (l *Log) LatestEpoch() int32 { return latestEpoch(l.view.Load().epochs) }
+func (l *Log) LatestEpoch() int32 {
+	v := l.view.enter()
+	defer l.view.leave()
+	return latestEpoch(v.epochs)
+}
 
 // EpochAt is the leader epoch of the record at offset (or of the end), -1 if unknown.
 func (l *Log) EpochAt(offset int64) int32 {
-	return epochAt(l.view.Load().epochs, offset)
+	v := l.view.enter()
+	defer l.view.leave()
+	return epochAt(v.epochs, offset)
 }
 
 func epochAt(epochs []epochStart, offset int64) int32 {
@@ -73,7 +79,8 @@ func epochAt(epochs []epochStart, offset int64) int32 {
 // epoch below the first is answered by itself and the start of the first
 // (KAFKA-7415).
 func (l *Log) EndOf(epoch int32) (gotEpoch int32, end int64) {
-	v := l.view.Load()
+	v := l.view.enter()
+	defer l.view.leave()
 	if epoch < 0 || len(v.epochs) == 0 {
 		return -1, -1
 	}

@@ -95,7 +95,7 @@ func (f *flusher) await(l *Log, end int64) bool {
 		f.mu.Lock()
 		round := f.round
 		f.mu.Unlock()
-		if l.view.Load().Durable >= end {
+		if l.View().Durable >= end {
 			return true
 		}
 		if l.usable() != nil {
@@ -105,7 +105,7 @@ func (f *flusher) await(l *Log, end int64) bool {
 		select {
 		case <-round:
 		case <-f.done:
-			return l.view.Load().Durable >= end
+			return l.View().Durable >= end
 		}
 	}
 }
@@ -312,7 +312,7 @@ func (l *Log) beginSync(files *[]*handle) (it flushItem, ok bool) {
 	if l.holders > 0 || l.state.Load() != nil && l.state.Load().deleted {
 		return it, false
 	}
-	it = flushItem{l: l, end: l.view.Load().End, entries: l.entries}
+	it = flushItem{l: l, end: l.View().End, entries: l.entries}
 	for _, s := range l.dirty {
 		if h := s.unsynced.Swap(nil); h != nil {
 			*files = append(*files, h)
@@ -353,7 +353,7 @@ func (l *Log) releaseSync() {
 	l.syncMu.Lock()
 	l.holders--
 	l.syncMu.Unlock()
-	if v := l.view.Load(); v.Durable < v.End || l.hasDirty() {
+	if v := l.View(); v.Durable < v.End || l.hasDirty() {
 		l.dir.flusher.mark(l)
 	}
 }
@@ -381,19 +381,11 @@ func (l *Log) noteDirty(s *segment, h *handle) {
 
 // setDurable raises the durable end; false: it was there already.
 func (l *Log) setDurable(end int64) bool {
-	var next *view
-	for {
-		old := l.view.Load()
-		if end <= old.Durable {
+	return l.view.update(func(next *view) bool {
+		if end <= next.Durable {
 			return false
 		}
-		if next == nil {
-			next = new(view)
-		}
-		*next = *old
 		next.Durable = end
-		if l.view.CompareAndSwap(old, next) {
-			return true
-		}
-	}
+		return true
+	})
 }

@@ -19,7 +19,7 @@ type Log struct {
 	name  atomic.Pointer[string] // of its directory; deletion changes it
 
 	config atomic.Pointer[Config]
-	view   atomic.Pointer[view]
+	view   latest
 	state  atomic.Pointer[logState]
 
 	// writeMu spans the disk write of an append. It guards what describes the tail.
@@ -136,20 +136,15 @@ func (l *Log) stop(err error, deleted bool) bool {
 }
 
 // publishTail makes the tail visible. It runs under writeMu.
-func (l *Log) publishTailLocked() *view {
+func (l *Log) publishTailLocked() {
 	t := &l.tail
-	next := new(view)
-	for {
-		old := l.view.Load()
-		*next = *old
+	l.view.update(func(next *view) bool {
 		next.End, next.pos, next.bytes = t.end, t.pos, t.sealed+t.pos
 		next.index, next.places, next.summary, next.aborted = t.index, t.places, t.summary, t.aborted
 		next.epochs, next.txns = t.epochs, t.txns
 		next.settle()
-		if l.view.CompareAndSwap(old, next) {
-			return next
-		}
-	}
+		return true
+	})
 }
 
 // hasFiles tells whether the log has a directory: from the first append on.

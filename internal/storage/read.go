@@ -30,15 +30,22 @@ func (l *Log) Read(r ReadSpec) (Range, error) {
 		if err := l.usable(); err != nil {
 			return Range{}, err
 		}
-		v := l.view.Load()
-		if r.From < v.Start || r.From > v.End {
-			return Range{}, fmt.Errorf("offset %d of %s, which has %d to %d: %w", r.From, *l.name.Load(), v.Start, v.End, ErrOutOfRange)
-		}
-		out, err := l.readAt(v, r)
-		if err == nil || !l.movedOn(v, err) {
+		out, again, err := l.readNow(r)
+		if !again {
 			return out, err
 		}
 	}
+}
+
+// readNow reads by the view of now; again: a later one may give what this did not.
+func (l *Log) readNow(r ReadSpec) (out Range, again bool, err error) {
+	v := l.view.enter()
+	defer l.view.leave()
+	if r.From < v.Start || r.From > v.End {
+		return Range{}, false, fmt.Errorf("offset %d of %s, which has %d to %d: %w", r.From, *l.name.Load(), v.Start, v.End, ErrOutOfRange)
+	}
+	out, err = l.readAt(v, r)
+	return out, err != nil && l.movedOn(v, err), err
 }
 
 // movedOn tells whether an error of reading by a view has its cause in a later

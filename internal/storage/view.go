@@ -6,8 +6,8 @@ import (
 	"github.com/brokerd/brokerd/internal/record"
 )
 
-// view is what readers see: one moment of the log. It is never written to once
-// published. Its slices share arrays with later views, which only append.
+// view is what readers see: one moment of the log. It is never written to while
+// somebody may see it (latest). Its slices share arrays with later views, which only append.
 type view struct {
 	View
 	segs   []*segment // by base; the last is active. None before the first append
@@ -54,40 +54,31 @@ func (v *view) abortedOf(i int) []record.Aborted {
 // settle makes the last stable offset follow from the rest.
 func (v *view) settle() { v.LastStable = lastStable(v.HighWatermark, v.txns) }
 
-// View loads the current view.
-func (l *Log) View() View { return l.view.Load().View }
+// View copies the current view.
+func (l *Log) View() View {
+	v := l.view.enter()
+	defer l.view.leave()
+	return v.View
+}
 
 // Commit raises the high watermark. It never lowers it, and never passes the end.
 func (l *Log) Commit(hw int64) {
-	var next *view
-	for {
-		old := l.view.Load()
-		to := min(hw, old.End)
-		if to <= old.HighWatermark {
-			return
+	l.view.update(func(next *view) bool {
+		to := min(hw, next.End)
+		if to <= next.HighWatermark {
+			return false
 		}
-		if next == nil {
-			next = new(view)
-		}
-		*next = *old
 		next.HighWatermark = to
 		next.settle()
-		if l.view.CompareAndSwap(old, next) {
-			return
-		}
-	}
+		return true
+	})
 }
 
 // change publishes a view that differs by f. f may run more than once.
-func (l *Log) change(f func(*view)) *view {
-	next := new(view)
-	for {
-		old := l.view.Load()
-		*next = *old
+func (l *Log) change(f func(*view)) {
+	l.view.update(func(next *view) bool {
 		f(next)
 		next.settle()
-		if l.view.CompareAndSwap(old, next) {
-			return next
-		}
-	}
+		return true
+	})
 }
