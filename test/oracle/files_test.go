@@ -67,6 +67,9 @@ func TestFiles(t *testing.T) {
 			}
 		}
 		for _, check := range []string{"--deep-iteration", "--verify-index-only", "--index-sanity-check"} {
+			if suffix == ".timeindex" && check != "--index-sanity-check" {
+				continue // Kafka's tool dies of it: "Invalid max index size: -1"
+			}
 			same(t, "empty "+suffix+" "+check, j.run(t, dumpLogSegments, "", "--files", name, check), brokerd(t, "", "kafka-dump-log", "--files", name, check))
 		}
 	}
