@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/brokerd/brokerd/internal/record"
@@ -44,10 +45,17 @@ const (
 )
 
 func (l *Log) append(epoch int32, batches []byte, from origin) (Appended, error) {
-	one := [1]Piece{{Bytes: batches}}
+	one := ones.Get().(*[1]Piece)
+	one[0] = Piece{Bytes: batches}
 	l.appendPieces(epoch, one[:], from)
-	return one[0].Appended, one[0].Err
+	got, err := one[0].Appended, one[0].Err
+	one[0] = Piece{}
+	ones.Put(one)
+	return got, err
 }
+
+// ones is for those who come with one piece: followers do, for every fetch.
+var ones = sync.Pool{New: func() any { return new([1]Piece) }}
 
 // Piece is one of several appends that came together, and what became of it.
 type Piece struct {
