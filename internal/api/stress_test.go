@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -61,6 +62,13 @@ func TestDataPathUnderStress(t *testing.T) {
 	var come atomic.Pointer[meta.Topic]
 	come.Store(n.topic("come0", 2, nil))
 	stopped := time.Now().Add(*stressFor)
+	served := make(chan struct{}) // tells of a request when somebody listens
+	tell := func() {
+		select {
+		case served <- struct{}{}:
+		default:
+		}
+	}
 	var wg sync.WaitGroup
 	var acked [3]atomic.Int64 // the highest acknowledged offset + 1
 
@@ -75,6 +83,7 @@ func TestDataPathUnderStress(t *testing.T) {
 					req = produceReq(version, acks, come.Load(), batch, batch)
 				}
 				a, dropped := n.settle(rng, n.serve(req))
+				tell()
 				if dropped {
 					continue
 				}
@@ -101,6 +110,7 @@ func TestDataPathUnderStress(t *testing.T) {
 				}
 				req.MinBytes, req.MaxWaitMillis = int32(rng.IntN(3)*200), int32(rng.IntN(20))
 				a, dropped := n.settle(rng, n.serve(req))
+				tell()
 				if dropped {
 					continue
 				}
@@ -120,8 +130,15 @@ func TestDataPathUnderStress(t *testing.T) {
 			}
 		})
 	}
+	over, end := context.WithDeadline(t.Context(), stopped)
+	defer end()
 	for i := 1; time.Now().Before(stopped); i++ {
-		time.Sleep(20 * time.Millisecond)
+		for range 100 { // requests to each topic that comes
+			select {
+			case <-served:
+			case <-over.Done():
+			}
+		}
 		old := come.Load()
 		durability := []string{"fsync", "isr"}[i/2%2]
 		come.Store(n.topic(fmt.Sprintf("come%d", i%2), 2, map[string]string{"durability": durability}))

@@ -62,7 +62,8 @@ func TestEveryPackageHasADoc(t *testing.T) {
 }
 
 // bannedImports know the time, chance, files, sockets or other goroutines.
-var bannedImports = []string{"os", "net", "sync", "sync/atomic", "math/rand", "math/rand/v2", "crypto/rand", "io/fs", "context"}
+var bannedImports = []string{"os", "net", "sync", "sync/atomic", "math/rand", "math/rand/v2", "crypto/rand", "io/fs", "context",
+	"syscall", "runtime", "unsafe", "os/exec", "os/signal", "log", "log/slog"}
 
 // bannedTime are the functions of package time that know what time it is.
 var bannedTime = []string{"Now", "After", "AfterFunc", "Sleep", "Since", "Until", "NewTimer", "NewTicker", "Tick"}
@@ -81,8 +82,21 @@ func TestCoresArePure(t *testing.T) {
 				t.Errorf("%s: a core must not import %s", f.path, path)
 			}
 		}
+		for _, spec := range f.syntax.Imports { // what follows goes by these names
+			if spec.Name != nil && (spec.Path.Value == `"time"` || spec.Path.Value == `"maps"`) {
+				t.Errorf("%s: a core must not rename the import of %s", f.path, spec.Path.Value)
+			}
+		}
 		ast.Inspect(f.syntax, func(n ast.Node) bool {
 			switch n := n.(type) {
+			case *ast.RangeStmt:
+				if call, ok := n.X.(*ast.CallExpr); ok {
+					if s, ok := call.Fun.(*ast.SelectorExpr); ok {
+						if x, ok := s.X.(*ast.Ident); ok && x.Name == "maps" {
+							t.Errorf("%s: a core must not range over maps.%s: its order is chance; range over sorted(m)", fset.Position(n.Pos()), s.Sel.Name)
+						}
+					}
+				}
 			case *ast.GoStmt, *ast.SelectStmt, *ast.ChanType, *ast.SendStmt:
 				t.Errorf("%s: a core must not use %T", fset.Position(n.Pos()), n)
 			case *ast.SelectorExpr:

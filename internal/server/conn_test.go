@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -263,12 +264,11 @@ func TestPendingIsBounded(t *testing.T) {
 		}()
 		reached := func() bool { return w.api.heldCount() == maxPending }
 		w.until(t, reached, func() string { return fmt.Sprint(w.api.heldCount()) })
-		time.Sleep(20 * time.Millisecond)
-		if !reached() {
-			t.Fatalf("%d taken up", w.api.heldCount())
-		}
 		for i := range int32(200) {
 			w.until(t, func() bool { return w.api.heldCount() > int(i) }, func() string { return fmt.Sprint(w.api.heldCount()) })
+			if n := w.api.heldCount() - int(i); n > maxPending {
+				t.Fatalf("%d wait", n)
+			}
 			w.api.completeHeld(int(i))
 			tc.wantEcho(t, i, "h")
 		}
@@ -289,12 +289,11 @@ func TestHeldBytesAreBounded(t *testing.T) {
 		}()
 		reached := func() bool { return w.api.heldCount() == 4 }
 		w.until(t, reached, func() string { return fmt.Sprint(w.api.heldCount()) })
-		time.Sleep(20 * time.Millisecond)
-		if !reached() {
-			t.Fatalf("%d taken up", w.api.heldCount())
-		}
 		for i := range 10 {
 			w.until(t, func() bool { return w.api.heldCount() > i }, func() string { return fmt.Sprint(w.api.heldCount()) })
+			if n := w.api.heldCount() - i; n > 4 {
+				t.Fatalf("%d wait", n)
+			}
 			w.api.completeHeld(i)
 			tc.wantEcho(t, int32(i), string(body))
 		}
@@ -433,17 +432,24 @@ func TestPeerGoesAwayWhileAnswersWait(t *testing.T) {
 func TestNap(t *testing.T) {
 	w := start(t, wire.TCP{}, Options{}, func(l *limits) { l.nap = 5 * time.Millisecond })
 	tc := w.dial(t)
+	naps := func(want bool) {
+		t.Helper()
+		stacks := make([]byte, 1<<20)
+		w.until(t, func() bool {
+			return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(").nap(")) == want
+		}, func() string { return string(stacks) })
+	}
 	for i := range int32(5) {
 		tc.send(t, request(keyEcho, i, []byte("awake")))
 		tc.wantEcho(t, i, "awake")
-		time.Sleep(12 * time.Millisecond)
+		naps(true)
 	}
 	p := request(keyEcho, 9, []byte("in two"))
 	tc.send(t, p[:3])
-	time.Sleep(12 * time.Millisecond)
+	naps(false)
 	tc.send(t, p[3:])
 	tc.wantEcho(t, 9, "in two")
-	time.Sleep(12 * time.Millisecond)
+	naps(true)
 	_ = tc.Close()
 	w.wantClosed(t, closedByPeer, 1)
 }
