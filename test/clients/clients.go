@@ -17,8 +17,8 @@ type Client struct {
 	lacks map[string]string
 	// kafkaToo says why a case fails with this client, against Apache Kafka as well.
 	kafkaToo map[string]string
-	// unsteady says what it does now and then, against Apache Kafka as well: a case
-	// that fails is asked again, twice at most.
+	// unsteady says what it does now and then, against Apache Kafka as well or by its
+	// own makers' word: a case that fails is asked again, twice at most.
 	unsteady string
 	// unserved: Apache Kafka 4.4 has no versions of the protocol in common with it.
 	unserved bool
@@ -92,7 +92,8 @@ var Clients = []Client{
 			javaGroups, lacking("The Java client has static members since 2.3.", needStatic), lacking("The Java client lists groups since 2.0.", needGroups),
 			lacking("The Java client has zstd since 2.1.", needZstd))},
 	{Name: "java", Version: "2.3.0", Language: "Java", command: javaCommand, lacks: javaGroups},
-	{Name: "java", Version: "3.9.1", Language: "Java", command: javaCommand},
+	{Name: "java", Version: "3.9.1", Language: "Java", command: javaCommand,
+		unsteady: "A member of the consumer protocol that is given partitions while it asks for the committed offsets of others begins the new ones anew (KAFKA-17674)."},
 	{Name: "java", Version: "4.4.0", Language: "Java", command: javaCommand},
 	{Name: "kafka-python", Version: "1.3.5", Language: "Python", command: "CACHE/kafka-python-1.3.5/bin/python HERE/python/kafka_python.py BOOTSTRAP", unserved: true,
 		lacks: merged(
