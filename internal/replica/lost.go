@@ -83,18 +83,21 @@ func (s *lost) put(l Lost) bool {
 	return true
 }
 
-// takeAgain claims the one chance of a replica to be begun anew.
-func (s *lost) takeAgain(id step.PartitionID) bool {
+// begun says whether a replica has had its one chance to be begun anew, which
+// begin takes.
+func (s *lost) begun(id step.PartitionID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.again[id] {
-		return false
-	}
+	return s.again[id]
+}
+
+func (s *lost) begin(id step.PartitionID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.again == nil {
 		s.again = map[step.PartitionID]bool{}
 	}
 	s.again[id] = true
-	return true
 }
 
 func (s *lost) forget(id step.PartitionID) {

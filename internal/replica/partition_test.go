@@ -8,6 +8,7 @@ import (
 
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/record"
+	"github.com/brokerd/brokerd/internal/step"
 	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/brokerd/brokerd/internal/vfs"
 )
@@ -298,6 +299,34 @@ func TestSettingsTakeEffect(t *testing.T) {
 			t.Fatal(x.Err)
 		}
 	})
+}
+
+// TestOlderImageIsNotAwaited: a request opens a partition by an image that the
+// watcher has not seen yet. By the watcher's it does not exist: that is no reason to
+// wait until it leaves.
+func TestOlderImageIsNotAwaited(t *testing.T) {
+	n := startNode(t, vfs.NewMem())
+	topic := n.topic("t", 1, nil)
+	older := n.catalog.Image()
+	n.must(meta.CreatePartitions{ID: topic.ID, Before: 1, Assignments: [][]int32{{self}}})
+	topic, _ = n.catalog.Image().Topic(topic.ID)
+	p := n.partition(topic, 1)
+	done := make(chan struct{})
+	go func() { // until done
+		defer close(done)
+		n.m.reconcile(older, meta.Changes{Topics: []step.TopicID{topic.ID}})
+		if leaves, err := n.m.setAside(older, topic, 1); leaves || err != nil {
+			t.Errorf("set aside by an older image: %v, %v", leaves, err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("an older image waits for ever")
+	}
+	if x := n.produce(p, batch(t, 1, record.Spec{}), AcksAll); x.Err != nil {
+		t.Fatal(x.Err)
+	}
 }
 
 func TestPartitionsAreAdded(t *testing.T) {

@@ -133,24 +133,26 @@ func (m *Manager) reconcileTopic(im *meta.Image, h *hosted) {
 	for _, p := range h.opened() {
 		<-p.opened
 		if p.openErr == nil {
-			w := m.wanted(im, p.id, c)
-			p.ask(w)
+			leaves := p.ask(m.wanted(im, p.id, c))
 			p.settle()
-			if w.gone {
+			if leaves {
 				<-p.left
-				h.slot(p.id.Index).Store(nil) // it may come back
+				h.slot(p.id.Index).CompareAndSwap(p, nil) // it may come back, or has already
 			}
 		}
 	}
 }
 
-// ask notes what is wanted. Only a newer image changes it.
-func (p *Partition) ask(w want) {
+// ask notes what is wanted. Only a newer image changes it: by an older one p may
+// not be here yet. It says whether p leaves, by this wish or an earlier one; only
+// then does left close.
+func (p *Partition) ask(w want) (leaves bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w.index >= p.want.index && !p.want.gone {
 		p.want = w
 	}
+	return p.want.gone
 }
 
 // settle does what is wanted, on the caller's goroutine, unless another one is

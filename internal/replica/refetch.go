@@ -22,10 +22,15 @@ func (m *Manager) refetch(im *meta.Image) {
 		if m.countedOn(t, l.ID.Index) { // its leader took it back before it heard that it follows no more
 			m.report(Fault{Corrupt: true, Partitions: []step.PartitionID{l.ID}})
 		}
-		if !m.spare(t, l.ID.Index) || !m.lost.takeAgain(l.ID) {
+		if !m.spare(t, l.ID.Index) || m.lost.begun(l.ID) {
 			continue
 		}
-		if err := m.setAside(im, t, l.ID.Index); err != nil {
+		leaves, err := m.setAside(im, t, l.ID.Index)
+		if !leaves {
+			continue // by a newer image it may be counted on: the next look decides
+		}
+		m.lost.begin(l.ID)
+		if err != nil {
 			m.log.Error("corrupt replica cannot be set aside: it stays offline until a restart", "topic", t.Name, "partition", l.ID.Index, "err", err)
 			continue
 		}
@@ -48,23 +53,26 @@ func (m *Manager) countedOn(t *meta.Topic, i int32) bool {
 }
 
 // setAside takes a partition out of service and renames what it has. Whoever asks
-// for it next makes another one, with an empty log.
-func (m *Manager) setAside(im *meta.Image, t *meta.Topic, i int32) error {
+// for it next makes another one, with an empty log. It leaves what a newer image
+// than im decides about.
+func (m *Manager) setAside(im *meta.Image, t *meta.Topic, i int32) (leaves bool, err error) {
 	id := step.PartitionID{Topic: t.ID, Index: i}
 	if h := m.topics.topic(t.ID); h != nil {
 		if p := h.at(i); p != nil {
 			<-p.opened
 			if p.openErr == nil {
-				p.ask(want{index: im.Index(), gone: true, aside: true})
+				if !p.ask(want{index: im.Index(), gone: true, aside: true}) {
+					return false, nil
+				}
 				p.settle()
 				<-p.left
-				h.slot(i).Store(nil)
-				return p.asideErr
+				h.slot(i).CompareAndSwap(p, nil)
+				return true, p.asideErr
 			}
 		}
 		h.mu.Lock()
 		delete(h.onDisk, i)
 		h.mu.Unlock()
 	}
-	return m.store.Quarantine(id)
+	return true, m.store.Quarantine(id)
 }
