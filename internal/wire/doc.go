@@ -20,6 +20,8 @@
 //	    is bounded by the number of connections.
 //	W5  an outcome is finished or dropped exactly once, never both.
 //	W6  a Pending of a Peer ends exactly once: answered, refused, or lost.
+//	    What was refused for its version is asked of a new connection, once
+//	    nothing is under way on the old one.
 //
 // Goroutines: the Writers' four, until the context of Run ends; a Peer's reader
 // and writer, until Close. Locks: Writers.mu, Peer.mu, Link.mu; memory only.

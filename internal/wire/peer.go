@@ -228,6 +228,9 @@ func (p *Peer) session(link *peerLink) error {
 // write sends what is queued, as it comes, until the connection or p ends.
 func (p *Peer) write(link *peerLink, ended chan error) error {
 	for {
+		if link.refused && p.idle() {
+			return errOutdated // what is queued goes over the next one
+		}
 		batch := p.take(link)
 		if len(batch) > 0 {
 			_ = link.conn.SetWriteDeadline(time.Now().Add(p.o.Timeout)) // the write says what is wrong
@@ -247,6 +250,13 @@ func (p *Peer) write(link *peerLink, ended chan error) error {
 	}
 }
 
+// idle says that no answer is awaited.
+func (p *Peer) idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.flight) == 0
+}
+
 // take moves what is queued into flight and gives its bytes.
 func (p *Peer) take(link *peerLink) []byte {
 	p.mu.Lock()
@@ -257,7 +267,7 @@ func (p *Peer) take(link *peerLink) []byte {
 	for i, q := range queue {
 		if !link.encode(q) {
 			q.end(nil, fmt.Errorf("%w: %s, key %d", ErrPeerVersion, p.o.Addr, q.req.Key()))
-			queue[i] = nil
+			queue[i], link.refused = nil, true
 		}
 	}
 	p.mu.Lock()

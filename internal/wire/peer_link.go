@@ -14,6 +14,7 @@ var (
 	errUnasked     = errors.New("an answer came that nothing was asked for")
 	errFrameSize   = errors.New("answer of impossible size")
 	errCorrelation = errors.New("answer belongs to another request")
+	errOutdated    = errors.New("the broker may serve more by now")
 )
 
 const (
@@ -30,7 +31,8 @@ type peerLink struct {
 	conn     net.Conn
 	format   *kmsg.RequestFormatter
 	o        PeerOptions
-	versions map[int16][2]int16 // min and max by key
+	versions map[int16][2]int16 // min and max by key, when it was made
+	refused  bool               // a request was not among them: a broker that comes up serves more soon; its writer's
 	nextID   int32
 	out      []byte // what the writer sends next; its own
 }

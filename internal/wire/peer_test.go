@@ -148,6 +148,50 @@ func TestPeerRefusesWhatTheBrokerDoesNotServe(t *testing.T) {
 	})
 }
 
+// A broker that is asked while it comes up serves little yet. What it refused then
+// it is asked anew, and nothing that was under way is lost for that.
+func TestPeerAsksForVersionsAgain(t *testing.T) {
+	first := true
+	serve := func(nc net.Conn) {
+		if !first {
+			honest(nc)
+			return
+		}
+		first = false
+		h, _, err := readRequest(nc)
+		if err != nil {
+			return
+		}
+		resp := kmsg.NewPtrApiVersionsResponse()
+		resp.ApiKeys = []kmsg.ApiVersionsResponseApiKey{{ApiKey: 60}} // DescribeCluster alone
+		reply(nc, h, resp)
+		for {
+			if h, _, err = readRequest(nc); err != nil {
+				return
+			}
+			time.Sleep(time.Second)
+			reply(nc, h, kmsg.NewPtrDescribeClusterResponse())
+		}
+	}
+	peerTest(t, serve, PeerOptions{}, func(t *testing.T, n *pipeNet, p *Peer) {
+		slow := p.Send(kmsg.NewPtrDescribeClusterRequest())
+		for range 2 { // the second while slow is under way
+			if _, err := p.Send(ask(1)).Wait(t.Context()); !errors.Is(err, ErrPeerVersion) {
+				t.Fatal(err)
+			}
+		}
+		if _, err := slow.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Send(ask(1)).Wait(t.Context()); err != nil {
+			t.Fatalf("the broker serves it by now: %v", err)
+		}
+		if n.dials != 2 {
+			t.Fatalf("%d connections", n.dials)
+		}
+	})
+}
+
 // The broker goes away after the second request: what was written is lost, and
 // what comes later finds a new connection.
 func TestPeerLosesWhatWasWritten(t *testing.T) {
