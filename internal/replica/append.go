@@ -219,11 +219,12 @@ func (p *Partition) flushed(end int64, out *woken) {
 		p.leader.NowDurable(p.m.now(), end, &p.eff)
 		p.takeLocked(out)
 	}
-	f, synced := p.following, p.synced
+	_, l := p.followingLocked()
+	synced := p.synced
 	p.synced = nil
 	p.mu.Unlock()
-	if f != nil {
-		f.lane.poke() // its next fetch waits for this
+	if l != nil {
+		l.poke() // its next fetch waits for this
 	}
 	if synced != nil {
 		close(synced)

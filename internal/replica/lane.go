@@ -318,19 +318,24 @@ func (p *Partition) stopFollowing() {
 	}
 }
 
-// leaveLane makes the lane forget p, whose log is out of service: as long as the
-// session names it, the leader takes it for a follower and may call it in sync.
+// leaveLane makes the lane forget p, whose log is out of service: a follower that
+// fetches on looks caught up, and its leader would take it back into the ISR (R19).
 // It does not wait: the lane may be who found it out.
 func (p *Partition) leaveLane() {
 	p.mu.Lock()
-	f := p.following
-	var l *lane
-	if f != nil {
-		l = f.lane
-	}
+	f, l := p.followingLocked()
 	p.mu.Unlock()
-	if l != nil {
+	if f != nil && !f.out.Load() {
 		l.leave(f)
 		l.poke()
 	}
+}
+
+// followingLocked gives the lane too, for whoever does not change p's role: when a
+// lane has just ended, join gives f another one as soon as p does not name f.
+func (p *Partition) followingLocked() (f *following, l *lane) {
+	if f = p.following; f != nil {
+		l = f.lane
+	}
+	return f, l
 }

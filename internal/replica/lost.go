@@ -41,7 +41,9 @@ func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
 			text = "partition is corrupt below what was acknowledged: nothing is cut; it is fetched anew when another replica leads, else it needs an operator"
 		}
 		m.log.Error(text, "topic", topic, "partition", id.Index, "err", err)
-		m.letGo(id)
+		if p := m.topics.open(id); p != nil {
+			p.leaveLane()
+		}
 		m.report(Fault{Corrupt: corrupt, Partitions: []step.PartitionID{id}})
 	}
 	return true
@@ -51,22 +53,6 @@ func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
 // works, cannot be used any more.
 func outOfService(err error) bool {
 	return errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrNewer)
-}
-
-// letGo takes a partition out of its lane: a follower that fetches on looks caught
-// up, and its leader would take it back into the ISR (R19).
-func (m *Manager) letGo(id step.PartitionID) {
-	p := m.topics.open(id)
-	if p == nil {
-		return
-	}
-	p.mu.Lock()
-	f := p.following
-	p.mu.Unlock()
-	if f != nil {
-		f.lane.leave(f)
-		f.lane.poke()
-	}
 }
 
 // put notes a partition; false when it is known already.
