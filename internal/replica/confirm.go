@@ -113,9 +113,15 @@ func (p *Partition) confirmLocked(out *woken) {
 			n--
 		}
 	}
+	p.endDoubtsLocked(n, out)
+}
+
+// endDoubtsLocked moves the first n doubts to out.
+func (p *Partition) endDoubtsLocked(n int, out *woken) {
 	out.confirmed = append(out.confirmed, p.doubts[:n]...)
 	if p.doubts = p.doubts[n:]; len(p.doubts) == 0 {
 		p.doubts = nil
+		p.m.doubtful.remove(p)
 	}
 }
 
@@ -123,11 +129,8 @@ func (p *Partition) confirmLocked(out *woken) {
 func (p *Partition) confirm(h *wire.Handoff) {
 	var out woken
 	p.mu.Lock()
-	if p.leader != nil {
+	if len(p.doubts) > 0 {
 		p.confirmLocked(&out)
-	}
-	if len(p.doubts) == 0 {
-		p.m.doubtful.remove(p)
 	}
 	p.mu.Unlock()
 	out.tell(h)
@@ -135,11 +138,13 @@ func (p *Partition) confirm(h *wire.Handoff) {
 
 // failDoubtsLocked ends all of them.
 func (p *Partition) failDoubtsLocked(err error, out *woken) {
+	if len(p.doubts) == 0 {
+		return
+	}
 	for _, d := range p.doubts {
 		d.err = err
 	}
-	out.confirmed = append(out.confirmed, p.doubts...)
-	p.doubts = nil
+	p.endDoubtsLocked(len(p.doubts), out)
 }
 
 // urge makes the session ask the follower for the number at.

@@ -100,7 +100,7 @@ func (r *releasing) Completed(t *Ticket, h *wire.Handoff) {
 // leadership ended before that was known. It may do so before it returns.
 func (l *Lease) Confirm(done func(err error, h any)) {
 	p := l.p
-	d := &doubt{at: p.m.doubts.Add(1), done: done}
+	d := &doubt{done: done}
 	var out woken
 	p.mu.Lock()
 	if p.leader == nil || p.leader.Epoch() != l.epoch {
@@ -108,8 +108,10 @@ func (l *Lease) Confirm(done func(err error, h any)) {
 		done(p.gone(), nil)
 		return
 	}
+	d.at = p.m.doubts.Add(1) // here, so that they are in order
 	p.doubts = append(p.doubts, d)
 	p.doubted.Store(d.at)
+	p.m.doubtful.add(p)
 	p.confirmLocked(&out)
 	p.mu.Unlock()
 	for _, sure := range out.confirmed {
@@ -118,7 +120,6 @@ func (l *Lease) Confirm(done func(err error, h any)) {
 	if n := len(out.confirmed); n > 0 && out.confirmed[n-1] == d {
 		return
 	}
-	p.m.doubtful.add(p)
 	for _, a := range p.watchers() {
 		a.s.urge(d.at)
 	}

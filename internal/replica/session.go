@@ -140,9 +140,9 @@ func (s *Session) ask(im *meta.Image, q *FollowerAsks, h *wire.Handoff) {
 	s.mu.Unlock()
 	if err == nil {
 		var news bool
+		a.follows.Store(q.Epoch) // before the step that may end a doubt by it
 		news, err = p.fetchedBy(s, q, h)
 		if err == nil {
-			a.follows.Store(q.Epoch)
 			s.urge(p.doubted.Load())
 		}
 		if err == nil && !news {
