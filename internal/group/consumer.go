@@ -22,8 +22,8 @@ type consumer struct {
 	members map[string]*consumerMember
 	regexes map[string]resolved
 
-	static map[string]string           // group.instance.id → member
-	owners map[step.PartitionID]string // who a partition is assigned to, or still revoked from (G1)
+	static map[string]string        // group.instance.id → member
+	held   map[step.PartitionID]int // how many members a partition is assigned to, or still revoked from (G1)
 
 	// What a thousand members would have to be looked at for; nil: to be found anew.
 	order []string       // the members by id; never written to, so who ranges over it may end some
@@ -144,7 +144,7 @@ func (g *group) take(f fact) {
 		}
 		g.consumer = &consumer{
 			members: map[string]*consumerMember{}, regexes: map[string]resolved{},
-			static: map[string]string{}, owners: map[step.PartitionID]string{}, seen: -1,
+			static: map[string]string{}, held: map[step.PartitionID]int{}, seen: -1,
 		}
 	}
 	c := g.consumer
@@ -182,29 +182,38 @@ func (c *consumer) takeMember(f fact) {
 	case keyMemberTarget:
 		m.target, m.aimed = f.target, !f.gone
 	case keyMemberCurrent:
-		c.own(m, false)
+		c.hold(m, -1)
 		m.current, m.based = f.current, !f.gone
-		c.own(m, true)
+		c.hold(m, 1)
 	}
 	if !m.known && !m.aimed && !m.based {
 		delete(c.members, m.id)
 	}
 }
 
-// own notes, or forgets, that partitions are m's.
-func (c *consumer) own(m *consumerMember, has bool) {
+// hold adds n to the holders of what m has.
+func (c *consumer) hold(m *consumerMember, n int) {
 	for _, set := range []parts{m.current.assigned, m.current.revoking} {
 		for _, id := range set.topics() {
 			for _, p := range set[id] {
 				at := step.PartitionID{Topic: id, Index: p}
-				if has {
-					c.owners[at] = m.id
-				} else if c.owners[at] == m.id {
-					delete(c.owners, at)
+				if c.held[at] += n; c.held[at] == 0 {
+					delete(c.held, at)
 				}
 			}
 		}
 	}
+}
+
+// taken tells whether another member than m has a partition, or may still use it.
+func (c *consumer) taken(m *consumerMember, id step.TopicID, p int32) bool {
+	n := c.held[step.PartitionID{Topic: id, Index: p}]
+	for _, set := range []parts{m.current.assigned, m.current.revoking} {
+		if set.has(id, p) {
+			n--
+		}
+	}
+	return n > 0
 }
 
 // write puts facts of a group into the log, and applies them.

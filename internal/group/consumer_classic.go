@@ -198,10 +198,7 @@ func (t *turn) beatConsumer(g *group, r *kmsg.HeartbeatRequest) int16 {
 
 // waits tells whether others have partitions of m's target.
 func (c *consumer) waits(m *consumerMember) bool {
-	return m.target.size() > m.target.keep(func(id step.TopicID, p int32) bool {
-		owner := c.owners[step.PartitionID{Topic: id, Index: p}]
-		return owner == "" || owner == m.id
-	}).size()
+	return len(m.target.keep(func(id step.TopicID, p int32) bool { return c.taken(m, id, p) })) > 0
 }
 
 // leaveConsumers takes the LeaveGroup of classic members, or of an operator, who

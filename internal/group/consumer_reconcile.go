@@ -49,8 +49,7 @@ func (c *consumer) approach(m *consumerMember, owned parts) current {
 		if next.assigned.has(id, p) {
 			return false
 		}
-		owner := c.owners[step.PartitionID{Topic: id, Index: p}]
-		taken := owner != "" && owner != m.id
+		taken := c.taken(m, id, p)
 		waits = waits || taken
 		return !taken
 	})

@@ -3,7 +3,9 @@ package group
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,8 +180,12 @@ func (b *bed) advance(d time.Duration) {
 // reload is a new coordinator: what waits is lost, the log is replayed.
 func (b *bed) reload() {
 	b.m = b.replayed()
-	if live, again := b.m.durable(), b.shadow.durable(); live != again {
-		b.Fatalf("C0: live\n%sreplayed\n%s", live, again)
+	live := b.m.durable()
+	for name, m := range map[string]*Machine{"as it happened": b.shadow, "compacted": b.compacted(false), "and without tombstones": b.compacted(true)} {
+		m.checkDerived(b.T)
+		if again := m.durable(); live != again {
+			b.Fatalf("C0: live\n%sreplayed, %s\n%s", live, name, again)
+		}
 	}
 	b.timers = map[string]step.Instant{}
 	var out step.Effects
@@ -197,6 +203,58 @@ func (b *bed) replayed() *Machine {
 	return m
 }
 
+// compacted replays the last record of each key; bare: no tombstones either.
+// Records of transactions all stay.
+func (b *bed) compacted(bare bool) *Machine {
+	last := map[string]int{}
+	for i, e := range b.log {
+		if bare = bare && e.producer < 0; e.producer < 0 {
+			last[string(e.r.Key)] = i
+		}
+	}
+	m := New(b.cfg)
+	for i, e := range b.log {
+		if e.producer < 0 && (last[string(e.r.Key)] != i || bare && e.r.Value == nil) {
+			continue
+		}
+		if err := replay(m, int64(i), e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return m
+}
+
+// checkDerived: what a consumer group keeps up to date by hand is what its members
+// come to.
+func (m *Machine) checkDerived(t *testing.T) {
+	t.Helper()
+	for _, id := range sorted(m.groups) {
+		c := m.groups[id].consumer
+		if c == nil {
+			continue
+		}
+		d := &consumer{members: c.members, regexes: c.regexes}
+		static, held := map[string]string{}, map[step.PartitionID]int{}
+		for _, id := range d.ids() {
+			m := d.members[id]
+			if i := m.about.instance; i != nil {
+				static[*i] = id
+			}
+			for _, set := range []parts{m.current.assigned, m.current.revoking} {
+				for topic, list := range set {
+					for _, p := range list {
+						held[step.PartitionID{Topic: topic, Index: p}]++
+					}
+				}
+			}
+		}
+		if !maps.Equal(c.static, static) || !maps.Equal(c.held, held) ||
+			c.order != nil && !slices.Equal(c.order, d.ids()) || c.names != nil && !maps.Equal(c.names, d.topicNames()) {
+			t.Fatalf("group %q keeps %v %v %v %v\nits members come to %v %v %v %v", id, c.static, c.held, c.order, c.names, static, held, d.ids(), d.topicNames())
+		}
+	}
+}
+
 // checkC0: what is durable equals what the log gives; and a stable group is what
 // a new coordinator would take it for.
 func (b *bed) checkC0() {
@@ -204,6 +262,7 @@ func (b *bed) checkC0() {
 	if live, again := b.m.durable(), b.shadow.durable(); live != again {
 		b.Fatalf("C0: live\n%sreplayed\n%s", live, again)
 	}
+	b.m.checkDerived(b.T)
 	fresh, out := b.shadow, step.Effects{}
 	for _, id := range sorted(b.m.groups) {
 		c := &b.m.groups[id].classic
@@ -239,7 +298,7 @@ func (m *Machine) durable() string {
 				m := c.members[name]
 				fmt.Fprintf(&s, "  %s %x target %v %+v\n", name, m.about.append(nil), m.target, m.current)
 			}
-			fmt.Fprintf(&s, "  owners %v static %v\n", c.owners, c.static)
+			fmt.Fprintf(&s, "  held %v static %v\n", c.held, c.static)
 		}
 		for _, p := range sortedPartitions(g.offsets) {
 			fmt.Fprintf(&s, "  %v %+v\n", p, g.offsets[p])

@@ -209,6 +209,38 @@ func TestMigrateAndBack(t *testing.T) {
 	}
 }
 
+// A group of eager members becomes a consumer group when one of them has heard of an
+// assignment that takes a partition from another, who has not. That this one gives
+// it up then is nothing to who has it now.
+func TestUpgradeWhilePartitionsMove(t *testing.T) {
+	b := newBed(t)
+	one, two, three := b.old(true, "t"), b.old(true, "t"), b.old(true, "t")
+	b.share(one, two)
+	id := b.topics["t"]
+	want(t, "the second member had it", two.owned.has(id, 3), true)
+	for i := 0; !one.owned.has(id, 3); i++ {
+		if i == 20 {
+			t.Fatal("the first member never hears of its new assignment")
+		}
+		three.acts()
+		one.acts()
+		if two.waits == 0 { // it joins, and hears no more
+			two.acts()
+		}
+	}
+	four := b.consumer("four", "t")
+	for range 12 { // one is silent, and reads on
+		four.acts()
+		two.acts()
+		three.acts()
+		if four.owned.has(id, 3) || two.owned.has(id, 3) || three.owned.has(id, 3) {
+			t.Fatalf("G1: the first member has %v, the others %v %v %v", one.owned, two.owned, three.owned, four.owned)
+		}
+	}
+	b.share(one, two, three, four)
+	want(t, "shares", [4]int{one.owned.size(), two.owned.size(), three.owned.size(), four.owned.size()}, [4]int{1, 1, 1, 1})
+}
+
 func TestMigrationPolicies(t *testing.T) {
 	for _, p := range []Migration{{}, {Upgrade: true}, {Downgrade: true}} {
 		b := newBed(t, func(c *Config) { c.Consumer.Migration = p })
