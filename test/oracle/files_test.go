@@ -58,15 +58,18 @@ func TestFiles(t *testing.T) {
 		}
 		same(t, "our "+filepath.Base(log), s, brokerd(t, "", "kafka-dump-log", "--files", log, "--print-data-log"))
 	}
-	// Nothing is in it. Of an empty .timeindex Kafka's tool dies: "Invalid max index size: -1".
+	// Nothing is in them. Beside a .timeindex Kafka's tool wants an .index: of a missing one it dies, "Invalid max index size: -1".
 	empty := filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(logs[len(logs)-1]), ".log"))
-	for _, suffix := range []string{".index", ".log"} {
+	for _, suffix := range []string{".index", ".timeindex", ".log"} {
 		if err := os.WriteFile(empty+suffix, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, check := range []string{"--deep-iteration", "--verify-index-only", "--index-sanity-check"} {
-		same(t, "empty index "+check, j.run(t, dumpLogSegments, "", "--files", empty+".index", check), brokerd(t, "", "kafka-dump-log", "--files", empty+".index", check))
+	for _, suffix := range []string{".index", ".timeindex"} {
+		for _, flags := range [][]string{{}, {"--deep-iteration"}, {"--verify-index-only"}, {"--index-sanity-check"}} {
+			args := append([]string{"--files", empty + suffix}, flags...)
+			same(t, fmt.Sprintf("empty %s %v", suffix, flags), j.run(t, dumpLogSegments, "", args...), brokerd(t, "", append([]string{"kafka-dump-log"}, args...)...))
+		}
 	}
 	for _, log := range logs[:len(logs)-1] {
 		for _, suffix := range []string{".index", ".timeindex"} {
