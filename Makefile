@@ -89,7 +89,7 @@ overload: build ## ten times more than can be served for OVERLOAD, and 10,000 co
 MINUTES ?= 30
 chaos: build ## MINUTES of faults on three nodes with networks and disks of their own, every replica audited (root; SCHEDULE=n, FAULT=regexp, RECORD=1 adds it to docs/chaos.md)
 	$(GO) test -tags chaos -count 1 -timeout $$(($(MINUTES) + 10))m -v -run 'TestThree|TestAuditor' ./test/chaos -args -minutes $(MINUTES) -seed $(or $(SCHEDULE),0) -fault '$(FAULT)' \
-	  $(if $(RECORD),-totals $(CURDIR)/docs/chaos.md -commit $(VERSION))
+	  $(if $(RECORD),-totals $(CURDIR)/docs/chaos.md)
 
 soak: build ## MINUTES of mixed load; goroutines, descriptors and memory must be flat
 	$(GO) test -tags hostile -count 1 -timeout $$(($(MINUTES) + 10))m -v -run 'TestSoak$$' ./test/hostile -args -soak $(MINUTES)m

@@ -45,7 +45,7 @@ func TestBench(t *testing.T) {
 	prioritize()
 	congestion := cubic(t)
 	b.disk = calibrate(t, t.TempDir())
-	before, what := load(), commit(root(t))
+	before, what := load(), harness.Commit(root(t))
 	if !s.own {
 		b.brokerd, _ = startBrokerd(t, "", nil)
 		switch {

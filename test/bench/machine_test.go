@@ -5,7 +5,6 @@ package bench
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -133,22 +132,6 @@ func machine(congestion string) string {
 		kernel = unix.ByteSliceToString(u.Release[:])
 	}
 	return fmt.Sprintf("%d × %s, Linux %s, %s, %s", runtime.NumCPU(), model, kernel, runtime.Version(), congestion)
-}
-
-// commit names the binary that is measured, which the harness builds of this tree:
-// the last commit that changed what it is made of.
-func commit(root string) string {
-	made := []string{"--", "cmd", "internal", "pkg", "go.mod", "go.sum"}
-	last, err := exec.Command("git", append([]string{"-C", root, "log", "-1", "--format=%h"}, made...)...).Output()
-	if err != nil {
-		return "unknown commit"
-	}
-	what := strings.TrimSpace(string(last))
-	changed, err := exec.Command("git", append([]string{"-C", root, "status", "--porcelain"}, made...)...).Output()
-	if err != nil || len(changed) > 0 {
-		what += "-dirty"
-	}
-	return what
 }
 
 // prioritize gives this session the priority that the process has. Where the

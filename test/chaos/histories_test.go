@@ -313,6 +313,31 @@ var badCalls = []struct {
 	}},
 }
 
+// TestAuditorHolds: an end counts only if no leader can have been replaced unawares
+// from before it was asked for to after it came; appends and reads count always.
+func TestAuditorHolds(t *testing.T) {
+	for _, c := range []struct {
+		kind          string
+		before, after int64 // odd: a leader may have been replaced
+		want          bool
+	}{
+		{"end", 0, 0, true}, {"end", 2, 2, true},
+		{"end", 1, 1, false}, {"end", 0, 1, false}, {"end", 1, 2, false}, {"end", 0, 2, false},
+		{"append", 1, 1, true}, {"append", 0, 2, true}, {"read", 1, 1, true}, {"read", 0, 1, true},
+	} {
+		if got := holds(operation{kind: c.kind}, c.before, c.after); got != c.want {
+			t.Errorf("%s asked for at %d, answered at %d: %v, want %v", c.kind, c.before, c.after, got, c.want)
+		}
+	}
+	l := &linearLoad{}
+	for i, step := range []func(){l.mayCut, l.mayCut, l.whole, l.whole, l.mayCut, l.whole} {
+		step()
+		if cut := []bool{true, true, false, false, true, false}[i]; (l.cut.Load()%2 == 1) != cut {
+			t.Errorf("step %d: cut %d", i, l.cut.Load())
+		}
+	}
+}
+
 // TestAuditorLinear shows the checker of linearizability hundreds of histories.
 func TestAuditorLinear(t *testing.T) {
 	check := func(h []porcupine.Operation) porcupine.CheckResult {

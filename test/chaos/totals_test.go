@@ -12,12 +12,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brokerd/brokerd/test/harness"
 )
 
-var (
-	totals = flag.String("totals", "", "file to which TestThree adds what it did")
-	commit = flag.String("commit", "", "what was tested, for that file")
-)
+var totals = flag.String("totals", "", "file to which TestThree adds what it did")
 
 // column is one number of a run in the file of totals.
 type column struct {
@@ -42,7 +41,8 @@ const totalsTop = `# Faults survived
 
 Every run of ` + "`make chaos RECORD=1`" + ` that found nothing adds a line: which commit, how many faults happened to three nodes under load,
 how many acknowledged records were looked for on every replica, and how many records were read there. A run that finds something is a bug,
-and no line. The last line is the sum.
+and no line. The first line adds up the runs before there was this page; a ? is what nobody noted, and counts nothing. The last line is
+the sum.
 
 `
 
@@ -52,7 +52,11 @@ func addTotals(t *testing.T, counts map[string]int, acked, records int) {
 	if *totals == "" || t.Failed() {
 		return
 	}
-	row := []string{time.Now().UTC().Format("2006-01-02"), *commit, strconv.FormatFloat(*minutes, 'f', -1, 64)}
+	root, err := harness.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := []string{time.Now().UTC().Format("2006-01-02"), harness.Commit(root), strconv.FormatFloat(*minutes, 'f', -1, 64)}
 	others := 0
 	for name, n := range counts {
 		if !slices.ContainsFunc(columns, func(c column) bool { return c.count != nil && c.count(name) }) {
