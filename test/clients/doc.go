@@ -18,8 +18,9 @@
 // Invariants
 //
 //	I1  A case passes, or the reviewed table of the client says why it cannot.
-//	    All else is red. A client that is unsteady against Apache Kafka too, or
-//	    by its makers' word, has three tries, and the table says what it does.
+//	    All else is red. A client that fails now and then against Apache Kafka
+//	    too, or by its makers' word, has three tries in those cases when it fails
+//	    with those words; the page has a note, and the run says what was asked again.
 //	I2  A reason in the table is either a call that the client does not have, or
 //	    a case that fails equally against Apache Kafka; AGAINST=kafka asks it.
 //	I3  docs/compatibility.md is written by a whole run against brokerd that passes.

@@ -26,11 +26,12 @@ var marks = map[verdict]string{unasked: " ", pass: "✓", cannot: "–", fail: "
 type matrix struct {
 	mu    sync.Mutex
 	cells map[[2]string]cell // client and case
+	tries []string           // what was asked again, and why
 }
 
 type cell struct {
 	verdict verdict
-	why     string // of cannot and fail
+	why     string // of cannot and fail, and of a client that does not always pass
 }
 
 func (m *matrix) set(client, kase string, v verdict, why string) {
@@ -40,6 +41,13 @@ func (m *matrix) set(client, kase string, v verdict, why string) {
 		m.cells = map[[2]string]cell{}
 	}
 	m.cells[[2]string{client, kase}] = cell{v, why}
+}
+
+// again notes that a client is asked a case once more.
+func (m *matrix) again(client, kase, why string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tries = append(m.tries, fmt.Sprintf("%s was asked %s again: %s", client, kase, why))
 }
 
 func (m *matrix) get(client, kase string) cell {
@@ -75,6 +83,9 @@ func (m *matrix) print(w io.Writer, clients []Client) {
 	}
 	fmt.Fprintf(w, "%d clients, %d cases: %d passed, %d cannot, %d failed\n", len(clients), len(Cases),
 		m.count(clients, pass), m.count(clients, cannot), m.count(clients, fail))
+	for _, line := range m.tries {
+		fmt.Fprintln(w, line)
+	}
 }
 
 const pageHead = `# Compatibility
@@ -83,6 +94,7 @@ Every client below, unmodified, goes through the same cases against one broker. 
 the cases are in ` + "`test/clients/cases.go`" + `, the reviewed reasons in ` + "`test/clients/clients.go`" + `.
 
 ✓ passes. –¹ the client cannot, the note says why: it has no such call, or the case fails in the same way against Apache Kafka 4.4.0.
+✓¹ passes, but now and then fails in the way that the note says, whatever the broker: only such a failure is asked again, twice at most.
 ✗ fails.
 
 `
@@ -110,7 +122,7 @@ func (m *matrix) page(w io.Writer) {
 		for _, c := range Clients {
 			x := m.get(c.ID(), k.ID)
 			fmt.Fprintf(w, " %s", marks[x.verdict])
-			if x.verdict == cannot {
+			if x.why != "" {
 				i := slices.Index(notes, x.why)
 				if i < 0 {
 					i = len(notes)
