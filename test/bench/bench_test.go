@@ -4,8 +4,10 @@ package bench
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +41,10 @@ var both = []string{"fsync", "isr"}
 func TestBench(t *testing.T) {
 	s, ok := scenarios[*scenario]
 	if !ok {
-		t.Fatalf("there is no scenario %q", *scenario)
+		t.Fatalf("there is no scenario %q, there are %v", *scenario, slices.Sorted(maps.Keys(scenarios)))
+	}
+	if *keep {
+		place(t, *scenario) // before minutes are spent
 	}
 	b := &bench{t: t}
 	prioritize()
@@ -89,7 +94,16 @@ func root(t testing.TB) string {
 // addToPage puts a result under its scenario's heading, newest first.
 func addToPage(t testing.TB, scenario, body string) {
 	t.Helper()
-	page := filepath.Join(root(t), "docs", "benchmarks.md")
+	page, before, after := place(t, scenario)
+	if err := os.WriteFile(page, []byte(before+"\n"+body+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// place is where on the page the results of a scenario are, newest first.
+func place(t testing.TB, scenario string) (page, before, after string) {
+	t.Helper()
+	page = filepath.Join(root(t), "docs", "benchmarks.md")
 	p, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
@@ -99,8 +113,13 @@ func addToPage(t testing.TB, scenario, body string) {
 	if !ok {
 		t.Fatalf("%s has no line %q", page, strings.TrimSpace(mark))
 	}
-	if err := os.WriteFile(page, []byte(before+mark+"\n"+body+after), 0o644); err != nil {
-		t.Fatal(err)
+	return page, before + mark, after
+}
+
+// TestPlaces: every scenario has its place on the page.
+func TestPlaces(t *testing.T) {
+	for name := range scenarios {
+		place(t, name)
 	}
 }
 
