@@ -14,13 +14,7 @@ func TestBalancing(t *testing.T) {
 	im := world(t, []meta.BrokerState{meta.Active, meta.Active})
 	do := func(cmds ...meta.Command) {
 		t.Helper()
-		next, _, results := meta.Apply(im, im.Index()+1, cmds)
-		for _, r := range results {
-			if r.Err != nil {
-				t.Fatal(r.Err)
-			}
-		}
-		im = next
+		im = apply(t, im, cmds...)
 	}
 	id := step.TopicID{9}
 	do(meta.CreateTopic{ID: id, Name: "t", Assignments: [][]int32{{1, 2}, {2, 1}, {1}}})

@@ -13,12 +13,8 @@ import (
 func drain(t *testing.T, im *meta.Image, id string) *meta.Image {
 	t.Helper()
 	yes := "true"
-	next, _, r := meta.Apply(im, im.Index()+1, []meta.Command{meta.AlterConfig{
-		Resource: meta.Resource{Type: meta.BrokerResource, Name: id}, Set: map[string]*string{conf.Draining: &yes}}})
-	if r[0].Err != nil {
-		t.Fatal(r[0].Err)
-	}
-	return next
+	return apply(t, im, meta.AlterConfig{
+		Resource: meta.Resource{Type: meta.BrokerResource, Name: id}, Set: map[string]*string{conf.Draining: &yes}})
 }
 
 // TestGrow: a topic of the first broker alone gets two more replicas when there
@@ -45,13 +41,7 @@ func TestGrow(t *testing.T) {
 			im := world(t, c.states, c.racks...)
 			do := func(cmds ...meta.Command) {
 				t.Helper()
-				next, _, results := meta.Apply(im, im.Index()+1, cmds)
-				for _, r := range results {
-					if r.Err != nil {
-						t.Fatal(r.Err)
-					}
-				}
-				im = next
+				im = apply(t, im, cmds...)
 			}
 			do(meta.CreateTopic{ID: tid(9), Name: "in", Internal: true, Assignments: [][]int32{{1}, {1}, {1}, {1}}})
 			if c.draining != "" {

@@ -45,9 +45,9 @@ func TestMembershipSteps(t *testing.T) {
 	r := meta.RegisterBroker{ID: 1, ClusterID: "c", Incarnation: tid(7), Dirs: []step.TopicID{tid(1)}}
 	b, _ := im.Broker(1)
 	r.Seen = b.Epoch
-	im, _, _ = meta.Apply(im, im.Index()+1, []meta.Command{r})
+	im = apply(t, im, r)
 	b, _ = im.Broker(1)
-	im, _, _ = meta.Apply(im, im.Index()+1, []meta.Command{meta.SetBrokerState{ID: 1, Epoch: b.Epoch, State: meta.Active}})
+	im = apply(t, im, meta.SetBrokerState{ID: 1, Epoch: b.Epoch, State: meta.Active})
 	for _, c := range []struct {
 		name string
 		got  string

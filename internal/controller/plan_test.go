@@ -13,19 +13,25 @@ import (
 	"github.com/brokerd/brokerd/internal/step"
 )
 
+// apply makes of an image what one entry of commands does.
+func apply(t *testing.T, im *meta.Image, cmds ...meta.Command) *meta.Image {
+	t.Helper()
+	next, _, results := meta.Apply(im, im.Index()+1, cmds)
+	for _, r := range results {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	return next
+}
+
 // world is an image in which brokers have the given states, and racks.
 func world(t *testing.T, states []meta.BrokerState, racks ...string) *meta.Image {
 	t.Helper()
 	im := meta.New()
-	at := uint64(0)
 	do := func(cmd meta.Command) {
 		t.Helper()
-		at++
-		next, _, r := meta.Apply(im, at, []meta.Command{cmd})
-		if r[0].Err != nil {
-			t.Fatal(r[0].Err)
-		}
-		im = next
+		im = apply(t, im, cmd)
 	}
 	do(meta.Bootstrap{ClusterID: "c", Level: 1})
 	for i, s := range states {

@@ -12,13 +12,7 @@ func TestRescue(t *testing.T) {
 	im := world(t, []meta.BrokerState{meta.Active, meta.Active})
 	do := func(cmds ...meta.Command) {
 		t.Helper()
-		next, _, results := meta.Apply(im, im.Index()+1, cmds)
-		for _, r := range results {
-			if r.Err != nil {
-				t.Fatal(r.Err)
-			}
-		}
-		im = next
+		im = apply(t, im, cmds...)
 	}
 	yes, no := "true", "false"
 	state := func(id int32, s meta.BrokerState) {
