@@ -16,14 +16,13 @@ const InternalReplicas = 3
 // broker says so.
 type growing struct {
 	topics []string
-	seen   uint64 // index of the last image looked at: nothing grows until it changes
+	seen   uint64 // index of the last image that gave nothing to propose
 }
 
 func (g *growing) plan(im *meta.Image) (cmds []meta.Command) {
 	if len(g.topics) == 0 || g.seen == im.Index() {
 		return nil
 	}
-	g.seen = im.Index()
 	var brokers []*meta.Broker
 	for b := range im.Brokers() {
 		if b.State == meta.Active && !draining(im, b.ID) {
@@ -36,7 +35,11 @@ func (g *growing) plan(im *meta.Image) (cmds []meta.Command) {
 			cmds = append(cmds, growTopic(t, brokers, want)...)
 		}
 	}
-	return cmds[:min(len(cmds), planLimit)]
+	cmds = possible(im, cmds[:min(len(cmds), planLimit)])
+	if len(cmds) == 0 {
+		g.seen = im.Index()
+	}
+	return cmds
 }
 
 // growTopic adds replicas to the partitions of a topic that have too few and are

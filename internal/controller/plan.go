@@ -71,3 +71,18 @@ func purges(im *meta.Image, live *Liveness, self int32, now step.Instant) (cmds 
 	}
 	return cmds
 }
+
+// possible leaves out what the image would refuse.
+func possible(im *meta.Image, cmds []meta.Command) []meta.Command {
+	if len(cmds) == 0 {
+		return nil
+	}
+	_, _, results := meta.Apply(im, im.Index(), cmds)
+	var keep []meta.Command
+	for i, r := range results {
+		if r.Err == nil {
+			keep = append(keep, cmds[i])
+		}
+	}
+	return keep
+}

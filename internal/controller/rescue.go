@@ -18,22 +18,25 @@ func (r *rescuing) plan(im *meta.Image) (cmds []meta.Command) {
 	if !r.on || im.Index() == r.seen {
 		return nil
 	}
-	defer func() {
-		if len(cmds) == 0 {
-			r.seen = im.Index()
-		}
-	}()
+	if cmds = elections(im); len(cmds) == 0 {
+		r.seen = im.Index()
+	}
+	return cmds
+}
+
+// elections is those of leaderless partitions that the file speaks for, and that
+// somebody would win.
+func elections(im *meta.Image) (cmds []meta.Command) {
 	if _, said := im.Config(meta.Resource{Type: meta.BrokerResource})[uncleanKey]; said {
 		return nil
 	}
 	var asked []meta.Command
 	for t := range im.Topics() {
-		said := false
 		for i := range t.Partitions() {
 			if p, _ := t.Partition(i); p.Leader >= 0 {
 				continue
 			}
-			if _, said = im.Config(meta.Resource{Type: meta.TopicResource, Name: t.Name})[uncleanKey]; said {
+			if _, said := im.Config(meta.Resource{Type: meta.TopicResource, Name: t.Name})[uncleanKey]; said {
 				break
 			}
 			asked = append(asked, meta.ElectLeader{Topic: t.ID, Partition: i, Unclean: true})
@@ -47,19 +50,4 @@ func (r *rescuing) plan(im *meta.Image) (cmds []meta.Command) {
 		}
 	}
 	return append(cmds, possible(im, asked)...)
-}
-
-// possible leaves out the elections that nobody could win.
-func possible(im *meta.Image, cmds []meta.Command) []meta.Command {
-	if len(cmds) == 0 {
-		return nil
-	}
-	_, _, results := meta.Apply(im, im.Index(), cmds)
-	var keep []meta.Command
-	for i, r := range results {
-		if r.Err == nil {
-			keep = append(keep, cmds[i])
-		}
-	}
-	return keep
 }
