@@ -56,7 +56,7 @@ func dump(d *dumper, name string) error {
 	return err
 }
 
-// log prints raft.db: term, vote, and every entry.
+// log prints raft.db: term, vote, which quorum it is, and every entry.
 func (d *dumper) log(name string) error {
 	d.begin(name)
 	db, err := raftboltdb.New(raftboltdb.Options{Path: name, BoltOptions: &bbolt.Options{ReadOnly: true, Timeout: 100 * time.Millisecond}})
@@ -67,7 +67,7 @@ func (d *dumper) log(name string) error {
 		return fmt.Errorf("open raft log %s: %w", name, err)
 	}
 	defer db.Close() // read only
-	d.stable(db)
+	bad := d.stable(Stores{Stable: db})
 	first, err := db.FirstIndex()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
@@ -83,20 +83,30 @@ func (d *dumper) log(name string) error {
 		}
 		d.entry(&e)
 	}
-	return nil
+	return bad
 }
 
-func (d *dumper) stable(db raft.StableStore) {
+func (d *dumper) stable(s Stores) error {
 	var facts fields
 	for _, key := range [][]byte{keyCurrentTerm, keyLastVoteTerm} {
-		if v, err := db.GetUint64(key); err == nil { // one that was never set is an error
+		if v, err := s.Stable.GetUint64(key); err == nil { // one that was never set is an error
 			facts = append(facts, field{camel(string(key)), v})
 		}
 	}
-	if v, err := db.Get(keyLastVoteCand); err == nil && v != nil {
+	if v, err := s.Stable.Get(keyLastVoteCand); err == nil && v != nil {
 		facts = append(facts, field{camel(string(keyLastVoteCand)), string(v)})
 	}
-	d.line("stable", "", facts)
+	group, err := s.Group()
+	if !group.IsZero() {
+		facts = append(facts, field{"group", group})
+	}
+	note, worse := s.recovery()
+	var recovered []fields
+	if note != nil && worse == nil {
+		recovered = append(recovered, fieldsOf(*note))
+	}
+	d.nested("stable", facts, "recovered", recovered)
+	return errors.Join(err, worse)
 }
 
 func (d *dumper) entry(e *raft.Log) {
@@ -171,6 +181,9 @@ func (d *dumper) image(im *meta.Image) {
 		{"featureEpoch", im.Features().Epoch}, {"nextProducerId", im.NextProducerID()}, {"topics", im.TopicCount()}, {"partitions", im.PartitionCount()}})
 	for _, v := range im.Voters() {
 		d.line("voter", "voter ", fieldsOf(v))
+	}
+	for _, r := range im.Recoveries() {
+		d.line("recovery", "recovery ", fieldsOf(r))
 	}
 	for b := range im.Brokers() {
 		d.line("broker", "broker ", fieldsOf(*b))

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -95,6 +96,9 @@ func TestRecover(t *testing.T) {
 		t.Errorf("broker epoch %d, once %d; %d topics", epoch, before.Index(), im.TopicCount())
 	}
 	n.must(topic(3, "c", 1))
+	if err := n.node.r.Snapshot().Error(); err != nil {
+		t.Fatal(err)
+	}
 
 	// The old voters are strangers.
 	for group, says := range map[string]string{
@@ -106,6 +110,17 @@ func TestRecover(t *testing.T) {
 		}
 	}
 	n.stop()
+	var text bytes.Buffer
+	if err := Dump(&text, dir, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		" group: " + done.ID.String() + "\n| id: " + done.ID.String() + " timeMs: ", "\nrecovery id: " + done.ID.String() + " timeMs: ", ` lost: [{"node":2,`,
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in\n%s", want, text.String())
+		}
+	}
 	stores = boltOptions(t, dir).Stores
 	defer stores.close()
 	if group, err := stores.Group(); err != nil || group != done.ID {
