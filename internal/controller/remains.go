@@ -214,11 +214,17 @@ func (s Stores) replace(im *meta.Image, term uint64, self Server) error {
 	return nil
 }
 
+// errOtherGroup says that a server has state of another group.
+var errOtherGroup = errors.New("it has state of another metadata quorum")
+
 // join takes over the name of the group that a server without state was called
 // into.
 func (s Stores) join(group step.TopicID) error {
-	if old, err := s.HasState(); err != nil || old {
-		return errors.Join(err, fmt.Errorf("%w: it has state of another metadata quorum", ErrWrongServer))
+	switch old, err := s.HasState(); {
+	case err != nil:
+		return err
+	case old:
+		return errOtherGroup
 	}
 	return s.Stable.Set(keyGroup, group[:])
 }

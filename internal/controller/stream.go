@@ -37,6 +37,8 @@ type streamLayer struct {
 	ended     chan string   // room for maxEnded: servers whose streams to us have ended
 	closed    chan struct{}
 
+	joining sync.Mutex // held while the group's name is taken over, its write included; mu is not
+
 	mu    sync.Mutex
 	open  map[*stream]struct{} // nil: closed
 	group step.TopicID         // the recovery that made the group; zero: none did
@@ -249,16 +251,21 @@ func splitGroup(name string) (clusterID string, group step.TopicID, err error) {
 // belong refuses who speaks for another group. Who has no state yet takes the
 // name over from whoever calls.
 func (l *streamLayer) belong(group step.TopicID) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if group == l.group {
+	l.joining.Lock()
+	defer l.joining.Unlock()
+	if group == l.recovery() {
 		return nil
 	}
-	if err := l.stores.join(group); err != nil {
+	switch err := l.stores.join(group); {
+	case errors.Is(err, errOtherGroup):
 		return fmt.Errorf("%w: the metadata quorum was lost and recovered, and this server and %s are not of the same one: `brokerd quorum rejoin` brings the one that was left behind back",
 			ErrWrongServer, groupName(l.clusterID, group))
+	case err != nil:
+		return fmt.Errorf("take over the name of the metadata quorum: %w", err)
 	}
+	l.mu.Lock()
 	l.group = group
+	l.mu.Unlock()
 	return nil
 }
 
