@@ -94,10 +94,12 @@ func Page() string {
 		fmt.Fprintf(&w, "| `%s` | %s | %s |\n", k.Name, k.shownDefault(), cell(k.Doc))
 	}
 	for _, c := range chapters() {
-		fmt.Fprintf(&w, "\n## %s\n", c.title)
+		title := fmt.Sprintf("\n## %s\n", c.title) // none of its own for keys that are all hidden
 		for i := range c.keys {
 			if !c.keys[i].Hidden {
+				w.WriteString(title)
 				c.keys[i].document(&w)
+				title = ""
 			}
 		}
 	}

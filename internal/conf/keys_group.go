@@ -63,7 +63,7 @@ var groupKeys = []Key{
 	{Name: "offsets.topic.num.partitions", Type: Int, Default: "50", check: atLeast(1),
 		Doc: "Partitions of the offsets topic, fixed at its creation."},
 	{Name: "offsets.topic.replication.factor", Type: Short, Default: "3", check: atLeast(1),
-		Doc: "Replicas of the offsets topic; not set, three, or as many as there are brokers when it is made."},
+		Doc: "Replicas of the offsets topic; not set, as many as there are brokers, three at most: it grows with them."},
 	{Name: "offsets.topic.segment.bytes", Type: Int, Default: "104857600", check: atLeast(1),
 		Doc: "segment.bytes of the offsets topic."},
 	{Name: "group.streams.acceptable.recovery.lag", Type: Long, Default: "10000", check: atLeast(0), Hidden: true, Status: Accepted,
