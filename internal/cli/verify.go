@@ -319,14 +319,19 @@ func (r *replicaReader) pop() {
 	}
 }
 
-// more fetches until there is a whole batch, or nothing.
+// more fetches until there is a whole batch, or nothing. A batch that ends early
+// though its broker was free to give more is all that the broker has of it.
 func (r *replicaReader) more(ctx context.Context) error {
-	for most := int32(verifyBytes); ; most = min(2*most, 1<<30) {
-		if err := r.fetch(ctx, most); err != nil {
+	for most := verifyBytes; ; most *= 2 {
+		if err := r.fetch(ctx, int32(most)); err != nil {
 			return err
 		}
-		if _, _, err := record.Next(r.batches); !errors.Is(err, record.ErrIncomplete) || len(r.batches) == 0 || most == 1<<30 {
+		_, _, err := record.Next(r.batches)
+		switch cut := errors.Is(err, record.ErrIncomplete); {
+		case !cut || len(r.batches) == 0:
 			return nil
+		case len(r.batches) < most || most == 1<<30:
+			return fmt.Errorf("offset %d and on: %w", r.at, err)
 		}
 	}
 }

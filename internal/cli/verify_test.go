@@ -42,6 +42,10 @@ func TestCompareReplicas(t *testing.T) {
 		log[i][len(log[i])-2] ^= 1
 		return log
 	}
+	torn := func(log []record.Batch, i int) []record.Batch { // however much of it is asked for
+		log[i] = log[i][:len(log[i])-1]
+		return log
+	}
 	for name, c := range map[string]struct {
 		lead, other []record.Batch
 		compacted   bool
@@ -61,6 +65,8 @@ func TestCompareReplicas(t *testing.T) {
 		"a flipped bit in both":     {lead: flipped(stack(t, whole...), 1), other: flipped(stack(t, whole...), 2), want: "1@2 batch is corrupt; 2@3 batch is corrupt"},
 		"of the leader":             {lead: flipped(stack(t, whole...), 0), other: stack(t, whole...), want: "1@0 batch is corrupt"},
 		"unreadable":                {lead: stack(t, whole...), other: stack(t, whole[:2]...), fails: errors.New("gone"), want: "2 not compared: gone"},
+		"cut off":                   {lead: stack(t, whole...), other: torn(stack(t, whole...), 1), want: "2 not compared: offset 2 and on: batch is incomplete"},
+		"cut off of the leader":     {lead: torn(stack(t, whole...), 1), other: stack(t, whole...), want: "2 not compared: its leader cannot be read: offset 2 and on: batch is incomplete; 1 not compared: its leader cannot be read: offset 2 and on: batch is incomplete"},
 		"compacted apart":           {lead: stack(t, "0 a,b", "3 d,e", "5 f"), other: stack(t, "2 c", "3 d,e", "5 f"), compacted: true},
 		"compacted and other":       {lead: stack(t, "0 a,b", "3 d,e"), other: stack(t, "3 d,x"), compacted: true, want: "2@4 has other bytes than on the leader"},
 		"compacted and rebatched":   {lead: stack(t, "0 a,b"), other: stack(t, "0 a"), compacted: true},
