@@ -32,7 +32,7 @@ Exit code 0: all replicas are equal. 1: some differ. 7: some could not be compar
 			return err
 		}
 		defer done()
-		list, err := a.verify(ctx, cl, topics)
+		list, err := a.verify(ctx, cl.Admin(), topics)
 		if err != nil {
 			return err
 		}
@@ -49,8 +49,8 @@ Exit code 0: all replicas are equal. 1: some differ. 7: some could not be compar
 	return c
 }
 
-func (a *app) verify(ctx context.Context, cl *client.Client, patterns []string) ([]*verified, error) {
-	names, topics, policies, err := a.toVerify(ctx, cl, patterns)
+func (a *app) verify(ctx context.Context, admin *client.Admin, patterns []string) ([]*verified, error) {
+	names, topics, policies, err := a.toVerify(ctx, admin, patterns)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (a *app) verify(ctx context.Context, cl *client.Client, patterns []string) 
 		total += len(t.Partitions)
 	}
 	list := []*verified{}
-	v := &verifier{raw: cl.Raw(), timeout: a.timeout, read: func(n int64) {
+	v := &verifier{admin: admin, timeout: a.timeout, read: func(n int64) {
 		if bytes += n; time.Since(told) > 10*time.Second {
 			told = time.Now()
 			a.note("%d of %d partitions of %d topics compared, %d MB read", len(list), total, len(names), bytes>>20)
@@ -77,10 +77,9 @@ func (a *app) verify(ctx context.Context, cl *client.Client, patterns []string) 
 }
 
 // toVerify gives the topics, and which of them are compacted.
-func (a *app) toVerify(ctx context.Context, cl *client.Client, patterns []string) (names []string, topics []client.TopicDescription, compacted map[string]bool, err error) {
+func (a *app) toVerify(ctx context.Context, admin *client.Admin, patterns []string) (names []string, topics []client.TopicDescription, compacted map[string]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	admin := cl.Admin()
 	if names, err = a.topicsNamed(ctx, admin, patterns); err != nil {
 		if slices.Equal(patterns, []string{".*"}) {
 			return nil, nil, nil, &cliError{text: "there is no topic to verify", code: exitNotFound}

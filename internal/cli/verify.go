@@ -9,10 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/pkg/client"
 )
@@ -68,7 +64,7 @@ func (v *verified) skip(broker int32, reason string) {
 
 // verifier compares partitions.
 type verifier struct {
-	raw     *kgo.Client
+	admin   *client.Admin
 	timeout time.Duration // of one request
 	read    func(n int64) // so many bytes more were read
 }
@@ -89,21 +85,24 @@ func (v *verifier) partition(ctx context.Context, t client.TopicDescription, p c
 		}
 		return out
 	}
-	id, _ := client.ParseID(t.ID) // none: a broker that knows no ids is asked by name
+	topicID, _ := client.ParseID(t.ID) // none: a broker that knows no ids is asked by name
+	id := client.Partition{Topic: t.Name, Partition: p.Partition}
 	reader := func(broker int32) *replicaReader {
 		ask := func(ctx context.Context, at int64, most int32) (int64, []byte, error) {
-			return v.fetch(ctx, broker, source{t.Name, id, p.Partition}, at, most)
+			ctx, cancel := context.WithTimeout(ctx, v.timeout)
+			defer cancel()
+			return v.admin.ReadReplica(ctx, client.ReplicaID{Partition: id, Broker: broker}, topicID, at, most)
 		}
 		return &replicaReader{ask: ask, read: v.read, broker: broker, compacted: compacted}
 	}
 	lead := reader(p.Leader)
-	start, err := v.start(ctx, t.Name, p.Partition)
+	start, err := v.start(ctx, id)
 	if err == nil {
 		err = lead.begin(ctx, start, 0)
 	}
 	if err != nil {
 		for _, b := range p.Replicas {
-			out.skip(b, "its leader cannot be read: "+client.Plain(err))
+			out.skip(b, "its leader cannot be read: "+unread(err))
 		}
 		return out
 	}
@@ -117,7 +116,7 @@ func (v *verifier) partition(ctx context.Context, t client.TopicDescription, p c
 		if !slices.Contains(p.ISR, b) {
 			out.skip(b, "it is out of sync")
 		} else if err := r.begin(ctx, start, lead.watermark); err != nil {
-			out.skip(b, client.Plain(err))
+			out.skip(b, unread(err))
 		} else {
 			others = append(others, r)
 			out.To = min(out.To, r.watermark)
@@ -129,23 +128,19 @@ func (v *verifier) partition(ctx context.Context, t client.TopicDescription, p c
 }
 
 // start is where the leader's log begins.
-func (v *verifier) start(ctx context.Context, topic string, partition int32) (int64, error) {
+func (v *verifier) start(ctx context.Context, p client.Partition) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, v.timeout)
 	defer cancel()
-	req := kmsg.NewPtrListOffsetsRequest()
-	rp := kmsg.NewListOffsetsRequestTopicPartition()
-	rp.Partition, rp.Timestamp, rp.CurrentLeaderEpoch = partition, -2, -1
-	req.ReplicaID = -1
-	req.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: topic, Partitions: []kmsg.ListOffsetsRequestTopicPartition{rp}}}
-	resp, err := req.RequestWith(ctx, v.raw)
-	if err != nil {
-		return 0, err
+	return v.admin.LogStart(ctx, p)
+}
+
+// unread says in a few words why a replica could not be read.
+func unread(err error) string {
+	var answered *client.Error
+	if errors.As(err, &answered) {
+		return answered.Reason()
 	}
-	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
-		return 0, errors.New("an answer to another question")
-	}
-	a := resp.Topics[0].Partitions[0]
-	return a.Offset, kerr.ErrorForCode(a.ErrorCode)
+	return client.Plain(err)
 }
 
 // compare holds every other replica against the leader, entry by entry.
@@ -154,7 +149,7 @@ func compare(ctx context.Context, out *verified, lead *replicaReader, others []*
 		want, err := lead.peek(ctx, out.To)
 		if err != nil {
 			for _, r := range append(others, lead) {
-				out.skip(r.broker, "its leader cannot be read: "+client.Plain(err))
+				out.skip(r.broker, "its leader cannot be read: "+unread(err))
 			}
 			return
 		}
@@ -164,7 +159,7 @@ func compare(ctx context.Context, out *verified, lead *replicaReader, others []*
 		others = slices.DeleteFunc(others, func(r *replicaReader) bool {
 			err := r.reach(ctx, out, want)
 			if err != nil {
-				out.skip(r.broker, client.Plain(err))
+				out.skip(r.broker, unread(err))
 			}
 			return err != nil
 		})
@@ -248,40 +243,6 @@ func (r *replicaReader) begin(ctx context.Context, start, leader int64) error {
 func (r *replicaReader) fetch(ctx context.Context, most int32) (err error) {
 	r.watermark, r.batches, err = r.ask(ctx, r.at, most)
 	return err
-}
-
-// source is a partition as a fetch names it.
-type source struct {
-	topic     string
-	id        [16]byte
-	partition int32
-}
-
-// fetch reads from one broker, whether it leads or not: the client's own consumer
-// would go to the leader.
-func (v *verifier) fetch(ctx context.Context, broker int32, from source, at int64, most int32) (watermark int64, batches []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, v.timeout)
-	defer cancel()
-	req := kmsg.NewPtrFetchRequest()
-	req.MaxBytes, req.SessionEpoch = most, -1
-	p := kmsg.NewFetchRequestTopicPartition()
-	p.Partition, p.FetchOffset, p.PartitionMaxBytes = from.partition, at, most
-	t := kmsg.NewFetchRequestTopic()
-	t.Topic, t.TopicID, t.Partitions = from.topic, from.id, []kmsg.FetchRequestTopicPartition{p}
-	req.Topics = append(req.Topics, t)
-	answer, err := v.raw.Broker(int(broker)).Request(ctx, req)
-	if err != nil {
-		return 0, nil, err
-	}
-	resp := answer.(*kmsg.FetchResponse)
-	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-		return 0, nil, err
-	}
-	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
-		return 0, nil, errors.New("an answer to another question")
-	}
-	a := resp.Topics[0].Partitions[0]
-	return a.HighWatermark, a.RecordBatches, kerr.ErrorForCode(a.ErrorCode)
 }
 
 // peek gives the next entry below to.

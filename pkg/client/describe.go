@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"sort"
 
@@ -157,43 +159,21 @@ func inOrder(names []string, found map[string]*TopicDescription) ([]TopicDescrip
 // addReassignments marks what is on the move. A broker that does not know the
 // request, or does not let us ask, has nothing to add.
 func (a *Admin) addReassignments(ctx context.Context, list []TopicDescription) error {
-	req := kmsg.NewPtrListPartitionReassignmentsRequest()
-	req.TimeoutMillis = int32(adminTimeout.Milliseconds())
+	at := map[Partition]*PartitionDescription{}
 	for _, t := range list {
-		rt := kmsg.NewListPartitionReassignmentsRequestTopic()
-		rt.Topic = t.Name
-		for _, p := range t.Partitions {
-			rt.Partitions = append(rt.Partitions, p.Partition)
+		for i := range t.Partitions {
+			p := &t.Partitions[i]
+			at[Partition{t.Name, p.Partition}] = p
 		}
-		req.Topics = append(req.Topics, rt)
 	}
-	resp, err := req.RequestWith(ctx, a.c.raw)
-	if unsupported(err) {
+	moves, err := a.Moves(ctx, slices.Collect(maps.Keys(at))...)
+	if errors.Is(err, ErrUnsupported) || errors.Is(err, ErrNotAuthorized) {
 		return nil
 	}
-	if err != nil {
-		return a.c.explain("list reassignments", "", err)
-	}
-	if isAuthError(kerr.ErrorForCode(resp.ErrorCode)) {
-		return nil
-	}
-	if err := answer("list reassignments", "", resp.ErrorCode, resp.ErrorMessage); err != nil {
-		return err
-	}
-	moving := map[string]map[int32]kmsg.ListPartitionReassignmentsResponseTopicPartition{}
-	for _, t := range resp.Topics {
-		moving[t.Topic] = map[int32]kmsg.ListPartitionReassignmentsResponseTopicPartition{}
-		for _, p := range t.Partitions {
-			moving[t.Topic][p.Partition] = p
+	for _, m := range moves {
+		if p, ok := at[m.Partition]; ok {
+			p.Adding, p.Removing = m.Adding, m.Removing
 		}
 	}
-	for i := range list {
-		for j := range list[i].Partitions {
-			p := &list[i].Partitions[j]
-			if m, ok := moving[list[i].Name][p.Partition]; ok {
-				p.Adding, p.Removing = m.AddingReplicas, m.RemovingReplicas
-			}
-		}
-	}
-	return nil
+	return err
 }

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"slices"
-	"sort"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -42,7 +41,7 @@ func (a *Admin) Moves(ctx context.Context, partitions ...Partition) ([]Move, err
 	const doing = "list reassignments"
 	req := kmsg.NewPtrListPartitionReassignmentsRequest()
 	req.TimeoutMillis = int32(adminTimeout.Milliseconds())
-	for topic, indexes := range indexesOf(partitions) {
+	for topic, indexes := range byTopic(partitions) {
 		req.Topics = append(req.Topics, kmsg.ListPartitionReassignmentsRequestTopic{Topic: topic, Partitions: indexes})
 	}
 	resp, err := req.RequestWith(ctx, a.c.raw)
@@ -101,12 +100,10 @@ func (a *Admin) reassign(ctx context.Context, list []Assignment, anyFactor bool)
 	var out []PartitionResult
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
-			id := Partition{t.Topic, p.Partition}
-			out = append(out, PartitionResult{id, answer(doing, id.String(), p.ErrorCode, p.ErrorMessage)})
+			out = append(out, partitionResult(doing, t.Topic, p.Partition, p.ErrorCode, p.ErrorMessage))
 		}
 	}
-	sortResults(out)
-	return out, nil
+	return sorted(out), nil
 }
 
 // ElectionType is which replicas ElectLeaders may choose.
@@ -137,7 +134,7 @@ func (a *Admin) ElectLeaders(ctx context.Context, t ElectionType, partitions []P
 	if partitions != nil {
 		req.Topics = []kmsg.ElectLeadersRequestTopic{}
 	}
-	for topic, indexes := range indexesOf(partitions) {
+	for topic, indexes := range byTopic(partitions) {
 		req.Topics = append(req.Topics, kmsg.ElectLeadersRequestTopic{Topic: topic, Partitions: indexes})
 	}
 	resp, err := req.RequestWith(ctx, a.c.raw)
@@ -150,25 +147,22 @@ func (a *Admin) ElectLeaders(ctx context.Context, t ElectionType, partitions []P
 	var out []PartitionResult
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
-			id := Partition{t.Topic, p.Partition}
-			out = append(out, PartitionResult{id, answer(doing, id.String(), p.ErrorCode, p.ErrorMessage)})
+			out = append(out, partitionResult(doing, t.Topic, p.Partition, p.ErrorCode, p.ErrorMessage))
 		}
 	}
-	sortResults(out)
-	return out, nil
+	return sorted(out), nil
 }
 
 // ErrElectionNotNeeded: the partition has the leader that was asked for.
 var ErrElectionNotNeeded error = kerr.ElectionNotNeeded
 
-func indexesOf(list []Partition) map[string][]int32 {
-	out := map[string][]int32{}
-	for _, p := range list {
-		out[p.Topic] = append(out[p.Topic], p.Partition)
-	}
-	return out
+func partitionResult(doing, topic string, partition int32, code int16, message *string) PartitionResult {
+	id := Partition{topic, partition}
+	return PartitionResult{id, answer(doing, id.String(), code, message)}
 }
 
-func sortResults(list []PartitionResult) {
-	sort.SliceStable(list, func(i, j int) bool { return ComparePartitions(list[i].Partition, list[j].Partition) < 0 })
+// sorted orders results by topic and number.
+func sorted(list []PartitionResult) []PartitionResult {
+	slices.SortStableFunc(list, func(x, y PartitionResult) int { return ComparePartitions(x.Partition, y.Partition) })
+	return list
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,12 +50,20 @@ type PartitionOffset struct {
 func (a *Admin) Offsets(ctx context.Context, at int64, partitions []Partition) ([]PartitionOffset, error) {
 	const doing = "find offsets of"
 	out, index, err := a.existing(ctx, doing, partitions)
-	if err != nil || len(index) == 0 {
-		return out, err
+	if err == nil && len(index) > 0 {
+		err = a.listOffsets(ctx, doing, at, out, index)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// listOffsets puts the offsets of the partitions of index into out.
+func (a *Admin) listOffsets(ctx context.Context, doing string, at int64, out []PartitionOffset, index map[Partition]int) error {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1
-	for topic, numbers := range byTopic(partitions, index) {
+	for topic, numbers := range byTopic(slices.Collect(maps.Keys(index))) {
 		rt := kmsg.NewListOffsetsRequestTopic()
 		rt.Topic = topic
 		for _, n := range numbers {
@@ -67,7 +76,7 @@ func (a *Admin) Offsets(ctx context.Context, at int64, partitions []Partition) (
 	for _, shard := range a.c.raw.RequestSharded(ctx, req) {
 		if shard.Err != nil {
 			if err := ctx.Err(); err != nil {
-				return nil, a.c.explain(doing, "", shard.Err)
+				return a.c.explain(doing, "", shard.Err)
 			}
 			for _, t := range shard.Req.(*kmsg.ListOffsetsRequest).Topics {
 				for _, p := range t.Partitions {
@@ -87,7 +96,7 @@ func (a *Admin) Offsets(ctx context.Context, at int64, partitions []Partition) (
 			}
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // DeleteRecords deletes the records before the offset of each partition; -1
@@ -105,7 +114,7 @@ func (a *Admin) DeleteRecords(ctx context.Context, before []PartitionOffset) ([]
 	}
 	req := kmsg.NewPtrDeleteRecordsRequest()
 	req.TimeoutMillis = int32(adminTimeout.Milliseconds())
-	for topic, numbers := range byTopic(partitions, index) {
+	for topic, numbers := range byTopic(slices.Collect(maps.Keys(index))) {
 		rt := kmsg.NewDeleteRecordsRequestTopic()
 		rt.Topic = topic
 		for _, n := range numbers {
@@ -166,11 +175,12 @@ func (a *Admin) existing(ctx context.Context, doing string, partitions []Partiti
 	return out, index, nil
 }
 
-// byTopic groups the partitions of an index, each once.
-func byTopic(partitions []Partition, index map[Partition]int) map[string][]int32 {
-	topics := map[string][]int32{}
-	for _, p := range partitions {
-		if _, ok := index[p]; ok && !slices.Contains(topics[p.Topic], p.Partition) {
+// byTopic groups partitions, each once.
+func byTopic(list []Partition) map[string][]int32 {
+	topics, seen := map[string][]int32{}, map[Partition]bool{}
+	for _, p := range list {
+		if !seen[p] {
+			seen[p] = true
 			topics[p.Topic] = append(topics[p.Topic], p.Partition)
 		}
 	}
@@ -222,13 +232,9 @@ func (a *Admin) Commit(ctx context.Context, group string, offsets []PartitionOff
 // in their order. Without partitions it tells whether it might.
 func (a *Admin) DeleteOffsets(ctx context.Context, group string, partitions []Partition) ([]PartitionOffset, error) {
 	const doing = "delete offsets of group"
-	all := map[Partition]int{}
-	for i, p := range partitions {
-		all[p] = i
-	}
 	req := kmsg.NewPtrOffsetDeleteRequest()
 	req.Group = group
-	for topic, numbers := range byTopic(partitions, all) {
+	for topic, numbers := range byTopic(partitions) {
 		rt := kmsg.NewOffsetDeleteRequestTopic()
 		rt.Topic = topic
 		for _, n := range numbers {
