@@ -52,36 +52,30 @@ func (a *Admin) Cluster(ctx context.Context) (Cluster, error) {
 		out.ID = *resp.ClusterID
 	}
 	for _, b := range resp.Brokers {
-		broker := Broker{ID: b.NodeID, Host: b.Host, Port: b.Port}
-		if b.Rack != nil {
-			broker.Rack = *b.Rack
-		}
-		out.Brokers = append(out.Brokers, broker)
+		out.Brokers = append(out.Brokers, newBroker(b.NodeID, b.Host, b.Port, b.Rack))
 	}
 	sort.Slice(out.Brokers, func(i, j int) bool { return out.Brokers[i].ID < out.Brokers[j].ID })
 	return out, nil
 }
 
+func newBroker(id int32, host string, port int32, rack *string) Broker {
+	b := Broker{ID: id, Host: host, Port: port}
+	if rack != nil {
+		b.Rack = *rack
+	}
+	return b
+}
+
 // RegisteredBrokers lists all brokers that the cluster knows, by id, those too
 // that are not there.
 func (a *Admin) RegisteredBrokers(ctx context.Context) ([]Broker, error) {
-	const doing = "describe the cluster"
-	req := kmsg.NewPtrDescribeClusterRequest()
-	req.IncludeFencedBrokers = true
-	resp, err := req.RequestWith(ctx, a.c.raw)
+	_, list, err := a.Endpoints(ctx, false, true)
 	if err != nil {
-		return nil, a.c.explain(doing, "", err)
-	}
-	if err := answer(doing, "", resp.ErrorCode, resp.ErrorMessage); err != nil {
 		return nil, err
 	}
-	var out []Broker
-	for _, b := range resp.Brokers {
-		broker := Broker{ID: b.NodeID, Host: b.Host, Port: b.Port}
-		if b.Rack != nil {
-			broker.Rack = *b.Rack
-		}
-		out = append(out, broker)
+	out := make([]Broker, len(list))
+	for i, n := range list {
+		out[i] = n.Broker
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
 	return out, nil

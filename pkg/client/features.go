@@ -150,10 +150,7 @@ func (a *Admin) Unregister(ctx context.Context, node int32) error {
 
 // NodeEndpoint is where a node is reached.
 type NodeEndpoint struct {
-	ID     int32
-	Host   string
-	Port   int32
-	Rack   string
+	Broker
 	Fenced bool
 }
 
@@ -174,11 +171,7 @@ func (a *Admin) Endpoints(ctx context.Context, controllers, fenced bool) (cluste
 		return "", nil, err
 	}
 	for _, b := range resp.Brokers {
-		n := NodeEndpoint{ID: b.NodeID, Host: b.Host, Port: b.Port, Fenced: b.IsFenced}
-		if b.Rack != nil {
-			n.Rack = *b.Rack
-		}
-		list = append(list, n)
+		list = append(list, NodeEndpoint{newBroker(b.NodeID, b.Host, b.Port, b.Rack), b.IsFenced})
 	}
 	return resp.ClusterID, list, nil
 }

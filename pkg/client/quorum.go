@@ -144,9 +144,8 @@ func (a *Admin) RemoveVoter(ctx context.Context, node int32, directory string) e
 func voterName(node int32, directory string) string { return fmt.Sprintf("%d@%s", node, directory) }
 
 func directoryID(text string) (id [16]byte, err error) {
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(b) != len(id) {
-		return id, fmt.Errorf("%q is no directory id: 22 letters, as `brokerd quorum status` shows them", text)
+	if id, err = ParseID(text); err != nil {
+		err = fmt.Errorf("%q is no directory id: 22 letters, as `brokerd quorum status` shows them", text)
 	}
-	return [16]byte(b), nil
+	return id, err
 }
