@@ -174,13 +174,7 @@ func (t argTool) main(e *Env, args []string, helpCode int, failed func(error)) i
 		fmt.Fprintf(e.Err, "%s%s: error: %s\n", t.usage(at), t.name, err)
 		return 1
 	}
-	if err := cmd.run(e, set); err != nil {
-		if !gone(err) {
-			failed(err)
-		}
-		return 1
-	}
-	return 0
+	return ended(cmd.run(e, set), failed)
 }
 
 func parseInt32(text string) (int32, error) {

@@ -96,6 +96,18 @@ func help(e *Env, table []jopt, set *jset, args []string, message string) (code 
 	return 0, false
 }
 
+// ended turns what came of a tool into its exit code. failed prints an error, to
+// whoever still reads.
+func ended(err error, failed func(error)) int {
+	if err == nil {
+		return 0
+	}
+	if !gone(err) {
+		failed(err)
+	}
+	return 1
+}
+
 // noZooKeeper answers --zookeeper, which Kafka has dropped.
 func noZooKeeper(e *Env, set *jset) bool {
 	if set.has("zookeeper") {

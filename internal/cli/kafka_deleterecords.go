@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/brokerd/brokerd/pkg/client"
 )
@@ -29,13 +28,7 @@ func kafkaDeleteRecords(e *Env, args []string) int {
 	}
 	ctx, stop := interruptible()
 	defer stop()
-	if err := deleteRecords(ctx, e, set); err != nil {
-		if !gone(err) {
-			fmt.Fprintln(e.Err, faceReason(err))
-		}
-		return 1
-	}
-	return 0
+	return ended(deleteRecords(ctx, e, set), func(err error) { fmt.Fprintln(e.Err, faceReason(err)) })
 }
 
 func deleteRecords(ctx context.Context, e *Env, set *jset) error {
@@ -89,8 +82,7 @@ func parseRecordsJSON(text []byte) ([]client.PartitionOffset, error) {
 		return nil, errors.New("Missing partitions field")
 	}
 	var out []client.PartitionOffset
-	var twice []string
-	seen := map[client.Partition]bool{}
+	var ids []client.Partition
 	for _, p := range *doc.Partitions {
 		for field, lacks := range map[string]bool{"topic": p.Topic == nil, "partition": p.Topic != nil && p.Partition == nil,
 			"offset": p.Topic != nil && p.Partition != nil && p.Offset == nil} {
@@ -99,14 +91,11 @@ func parseRecordsJSON(text []byte) ([]client.PartitionOffset, error) {
 			}
 		}
 		id := client.Partition{Topic: *p.Topic, Partition: *p.Partition}
-		if seen[id] {
-			twice = append(twice, id.String())
-		}
-		seen[id] = true
+		ids = append(ids, id)
 		out = append(out, client.PartitionOffset{Partition: id, Offset: *p.Offset})
 	}
-	if len(twice) > 0 {
-		return nil, fmt.Errorf("Offset json file contains duplicate topic partitions: %s", strings.Join(twice, ","))
+	if twice := repeated(ids); len(twice) > 0 {
+		return nil, fmt.Errorf("Offset json file contains duplicate topic partitions: %s", commas(twice))
 	}
 	return out, nil
 }

@@ -26,13 +26,7 @@ func kafkaElect(e *Env, args []string) int {
 	}
 	ctx, stop := interruptible()
 	defer stop()
-	if err := electLeaders(ctx, e, set); err != nil {
-		if !gone(err) {
-			fmt.Fprintln(e.Err, faceReason(err))
-		}
-		return 1
-	}
-	return 0
+	return ended(electLeaders(ctx, e, set), func(err error) { fmt.Fprintln(e.Err, faceReason(err)) })
 }
 
 func electLeaders(ctx context.Context, e *Env, set *jset) error {

@@ -37,13 +37,7 @@ func kafkaGroups(e *Env, args []string) int {
 	}
 	ctx, stop := interruptible()
 	defer stop()
-	if err := listAllGroups(ctx, e, set, kind); err != nil {
-		if !gone(err) {
-			fmt.Fprintln(e.Err, javaText(err))
-		}
-		return 1
-	}
-	return 0
+	return ended(listAllGroups(ctx, e, set, kind), func(err error) { fmt.Fprintln(e.Err, javaText(err)) })
 }
 
 func checkGroups(set *jset) error {

@@ -30,13 +30,7 @@ func kafkaLogDirs(e *Env, args []string) int {
 	}
 	ctx, stop := interruptible()
 	defer stop()
-	if err := describeLogDirs(ctx, e, set); err != nil {
-		if !gone(err) {
-			fmt.Fprintln(e.Err, faceReason(err))
-		}
-		return 1
-	}
-	return 0
+	return ended(describeLogDirs(ctx, e, set), func(err error) { fmt.Fprintln(e.Err, faceReason(err)) })
 }
 
 func describeLogDirs(ctx context.Context, e *Env, set *jset) error {
@@ -54,10 +48,7 @@ func describeLogDirs(ctx context.Context, e *Env, set *jset) error {
 	if err != nil {
 		return err
 	}
-	var all []int32
-	for _, b := range cluster.Brokers {
-		all = append(all, b.ID)
-	}
+	all := idsOf(cluster.Brokers)
 	strangers := slices.DeleteFunc(slices.Clone(wanted), func(id int32) bool { return slices.Contains(all, id) })
 	if len(strangers) > 0 {
 		return fmt.Errorf("ERROR: The given brokers do not exist from --broker-list: %s. Current existent brokers: %s", join(strangers, ","), join(all, ","))

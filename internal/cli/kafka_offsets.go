@@ -40,13 +40,7 @@ func kafkaGetOffsets(e *Env, args []string) int {
 	}
 	ctx, stop := interruptible()
 	defer stop()
-	if err := printOffsets(ctx, e, set); err != nil {
-		if !gone(err) {
-			fmt.Fprintln(e.Err, "Error occurred: "+faceReason(err))
-		}
-		return 1
-	}
-	return 0
+	return ended(printOffsets(ctx, e, set), func(err error) { fmt.Fprintln(e.Err, "Error occurred: "+faceReason(err)) })
 }
 
 // partitionFilter lets partitions through.

@@ -50,18 +50,14 @@ func kafkaReassign(e *Env, args []string) int {
 	}
 	ctx, stop := interruptible()
 	defer stop()
-	if err := reassign(ctx, e, set, action); err != nil {
+	return ended(reassign(ctx, e, set, action), func(err error) {
 		var told terse
-		switch {
-		case gone(err):
-		case errors.As(err, &told):
+		if errors.As(err, &told) {
 			fmt.Fprintln(e.Out, err)
-		default:
-			printThrown(e, err)
+			return
 		}
-		return 1
-	}
-	return 0
+		printThrown(e, err)
+	})
 }
 
 // thrown is an error that Kafka's tool throws, with its class.

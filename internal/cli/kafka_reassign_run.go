@@ -74,7 +74,7 @@ func (r *reassigning) knownBrokers(ctx context.Context, want reassignment) error
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		if !slices.ContainsFunc(cluster.Brokers, func(b client.Broker) bool { return b.ID == id }) {
+		if !hasBroker(cluster.Brokers, id) {
 			return throwf(commandFailed, "Unknown broker id %d", id)
 		}
 	}
@@ -223,10 +223,7 @@ func (r *reassigning) liftThrottles(ctx context.Context, want reassignment) erro
 	if err != nil {
 		return err
 	}
-	var ids []int32
-	for _, b := range cluster.Brokers {
-		ids = append(ids, b.ID)
-	}
+	ids := idsOf(cluster.Brokers)
 	for _, p := range want.parts {
 		ids = append(ids, p.Replicas...)
 	}

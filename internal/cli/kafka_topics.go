@@ -50,15 +50,10 @@ func kafkaTopics(e *Env, args []string) int {
 	}
 	ctx, stop := interruptible()
 	defer stop()
-	if err := runTopics(ctx, e, set); err != nil {
-		if gone(err) {
-			return 1
-		}
+	return ended(runTopics(ctx, e, set), func(err error) {
 		fmt.Fprintln(e.Out, "Error while executing topic command : "+faceReason(err))
-		logLine(e.Err, "ERROR", javaError(err)+": "+faceReason(err), "org.apache.kafka.tools.TopicCommand")
-		return 1
-	}
-	return 0
+		logLine(e.Err, "ERROR", javaText(err), "org.apache.kafka.tools.TopicCommand")
+	})
 }
 
 // usageError is answered with the message and the list of options.

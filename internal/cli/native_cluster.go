@@ -43,16 +43,16 @@ func (a *app) clusterUnregister() *cobra.Command {
 	c := &cobra.Command{Use: "unregister NODE", Short: "Forget a broker that is gone for good", Args: cobra.ExactArgs(1),
 		Long: `Forget a broker that is gone for good. It must not run. Replicas that are assigned to it stay assigned: move them first.`}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		node, err := strconv.ParseInt(args[0], 10, 32)
-		if err != nil || node < 0 {
-			return usageErr("give a node.id, as `brokerd quorum status` shows them", "%q is no node", args[0])
+		node, err := nodeID(args[0])
+		if err != nil {
+			return err
 		}
 		admin, ctx, done, err := a.admin(c)
 		if err != nil {
 			return err
 		}
 		defer done()
-		if err := admin.Unregister(ctx, int32(node)); err != nil {
+		if err := admin.Unregister(ctx, node); err != nil {
 			return err
 		}
 		a.note("broker %d is forgotten", node)

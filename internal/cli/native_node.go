@@ -58,16 +58,16 @@ const (
 
 // job runs a node command with a connection, and prints what came of it.
 func (a *app) job(c *cobra.Command, j *nodeJob, arg string, run func(context.Context, *nodeJob) error) error {
-	n, err := strconv.ParseInt(arg, 10, 32)
-	if err != nil || n < 0 {
-		return usageErr("give a node.id, as `brokerd quorum status` shows them", "%q is no node", arg)
+	node, err := nodeID(arg)
+	if err != nil {
+		return err
 	}
 	cl, ctx, done, err := a.dial(c)
 	if err != nil {
 		return err
 	}
 	defer done()
-	j.a, j.admin, j.node, j.report.Node = a, cl.Admin(), int32(n), int32(n)
+	j.a, j.admin, j.node, j.report.Node = a, cl.Admin(), node, node
 	if err := run(ctx, j); err != nil {
 		return err
 	}
@@ -75,6 +75,14 @@ func (a *app) job(c *cobra.Command, j *nodeJob, arg string, run func(context.Con
 		return printJSON(a.e.Out, j.report)
 	}
 	return nil
+}
+
+func nodeID(arg string) (int32, error) {
+	n, err := parseInt32(arg)
+	if err != nil || n < 0 {
+		return 0, usageErr("give a node.id, as `brokerd quorum status` shows them", "%q is no node", arg)
+	}
+	return n, nil
 }
 
 // say tells a person how far things are: when it changes, at most twice a
@@ -352,11 +360,7 @@ func fairShare(s *clusterState, node int32) (orders []client.Assignment) {
 }
 
 func noSuchNode(node int32, s *clusterState) error {
-	var ids []int32
-	for _, b := range s.known {
-		ids = append(ids, b.ID)
-	}
-	return &cliError{text: fmt.Sprintf("node %d is not registered", node), hint: "the cluster knows nodes " + join(ids, ", "), code: exitNotFound}
+	return &cliError{text: fmt.Sprintf("node %d is not registered", node), hint: "the cluster knows nodes " + join(idsOf(s.known), ", "), code: exitNotFound}
 }
 
 func firstLines(lines []string, n int) string {

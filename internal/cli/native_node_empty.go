@@ -243,17 +243,13 @@ func (j *nodeJob) unlimit(ctx context.Context, topics map[string]bool) error {
 	}
 	within, cancel := context.WithTimeout(ctx, j.a.timeout)
 	defer cancel()
-	var brokers []int32
-	for _, b := range s.live {
-		brokers = append(brokers, b.ID)
-	}
 	var names []string
 	for _, t := range s.topics {
 		if topics[t.Name] {
 			names = append(names, t.Name)
 		}
 	}
-	return j.admin.LiftThrottles(within, brokers, names)
+	return j.admin.LiftThrottles(within, idsOf(s.live), names)
 }
 
 // moveVote takes the node's vote, after its successor got one.

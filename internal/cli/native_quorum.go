@@ -148,16 +148,16 @@ func (a *app) quorumVoter(verb, short, result string, do func(*client.Admin, con
 	c := &cobra.Command{Use: verb + " NODE DIRECTORY", Short: short, Args: cobra.ExactArgs(2),
 		Example: "  brokerd quorum " + verb + " 3 u9DBMnTjR0eWgg3Y0hLOHg\n  (`brokerd quorum status` shows nodes with their directories)"}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		node, err := strconv.ParseInt(args[0], 10, 32)
-		if err != nil || node < 0 {
-			return usageErr("give a node.id, as `brokerd quorum status` shows them", "%q is no node", args[0])
+		node, err := nodeID(args[0])
+		if err != nil {
+			return err
 		}
 		admin, ctx, done, err := a.admin(c)
 		if err != nil {
 			return err
 		}
 		defer done()
-		if err := do(admin, ctx, int32(node), args[1]); err != nil {
+		if err := do(admin, ctx, node, args[1]); err != nil {
 			return err
 		}
 		a.note("node %d with directory %s %s", node, args[1], result)

@@ -92,10 +92,7 @@ func (a *app) explainTopic(ctx context.Context, admin *client.Admin, t client.To
 	if lookErr != nil || int(t.Replicas) <= len(cluster.Brokers) {
 		return explained(err, a.address)
 	}
-	ids := make([]int32, len(cluster.Brokers))
-	for i, b := range cluster.Brokers {
-		ids[i] = b.ID
-	}
+	ids := idsOf(cluster.Brokers)
 	noun, verb := "broker", "is"
 	if len(ids) != 1 {
 		noun, verb = "brokers", "are"

@@ -81,6 +81,14 @@ func hasBroker(list []client.Broker, id int32) bool {
 	return slices.ContainsFunc(list, func(b client.Broker) bool { return b.ID == id })
 }
 
+func idsOf(brokers []client.Broker) []int32 {
+	ids := make([]int32, len(brokers))
+	for i, b := range brokers {
+		ids[i] = b.ID
+	}
+	return ids
+}
+
 // each visits the partitions of all topics.
 func (s *clusterState) each(visit func(id client.Partition, p client.PartitionDescription)) {
 	for _, t := range s.topics {
