@@ -245,16 +245,16 @@ func (a *app) groupsDelete() *cobra.Command {
 	c.Flags().BoolVar(&ifExists, "if-exists", false, "a group that does not exist is no error")
 	c.Flags().BoolVar(&dry, "dry-run", false, "say what would be deleted, delete nothing")
 	c.RunE = func(c *cobra.Command, names []string) error {
-		admin, ctx, done, err := a.admin(c)
-		if err != nil {
-			return err
-		}
-		defer done()
 		if !dry {
 			if err := a.confirm(yes, "delete group", names...); err != nil {
 				return err
 			}
 		}
+		admin, ctx, done, err := a.admin(c)
+		if err != nil {
+			return err
+		}
+		defer done()
 		failed := make([]error, len(names))
 		if dry {
 			groups, err := admin.DescribeGroups(ctx, names...)

@@ -226,8 +226,8 @@ func (a *app) topicsAlter() *cobra.Command {
 	var replicas int16
 	c := &cobra.Command{Use: "alter NAME...", Short: "Add partitions to topics, or change how many replicas they have", Args: needNames("topic"),
 		Example: "  brokerd topics alter orders --partitions 6\n  brokerd topics alter orders --replication-factor 3   then: brokerd topics describe orders",
-		Long: "Add partitions to topics, or change how many replicas they have: new ones go to the brokers of other racks that have least,\n" +
-			"surplus ones are the last of each partition. Settings are altered by: brokerd configs alter --topic NAME --set key=value"}
+		Long: "Add partitions to topics, or change how many replicas they have: new ones go to the brokers of other racks that have least, and of\n" +
+			"surplus ones those go first that are out of sync, then the last. Settings are altered by: brokerd configs alter --topic NAME --set key=value"}
 	c.Flags().Int32VarP(&partitions, "partitions", "p", 0, "new number of partitions")
 	c.Flags().Int16VarP(&replicas, "replication-factor", "r", 0, "new number of replicas of each partition")
 	c.Flags().StringVar(&assignment, "replica-assignment", "", "replicas of all partitions, `0:1,1:2`; only those of new ones count")
@@ -284,16 +284,16 @@ func (a *app) topicsDelete() *cobra.Command {
 	c.Flags().BoolVar(&ifExists, "if-exists", false, "a topic that does not exist is no error")
 	c.Flags().BoolVar(&dry, "dry-run", false, "say what would be deleted, delete nothing")
 	c.RunE = func(c *cobra.Command, names []string) error {
-		admin, ctx, done, err := a.admin(c)
-		if err != nil {
-			return err
-		}
-		defer done()
 		if !dry {
 			if err := a.confirm(yes, "delete topic", names...); err != nil {
 				return err
 			}
 		}
+		admin, ctx, done, err := a.admin(c)
+		if err != nil {
+			return err
+		}
+		defer done()
 		all, err := admin.Topics(ctx)
 		if err != nil {
 			return err
