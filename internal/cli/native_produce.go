@@ -82,6 +82,7 @@ func (a *app) produce(c *cobra.Command, topic string, p produceFlags) error {
 	}
 	defer done()
 	s := &sending{a: a, client: cl, topic: topic, partition: p.partition}
+	defer s.watch(ctx)()
 	for ctx.Err() == nil && !s.failed() {
 		rec, err := nextLine(ctx, lines)
 		if errors.Is(err, io.EOF) {
@@ -146,8 +147,43 @@ type sending struct {
 }
 
 func (s *sending) send(ctx context.Context, rec *client.Record) {
+	s.mu.Lock()
 	s.sent++
+	s.mu.Unlock()
 	s.client.Send(ctx, rec, s.done)
+}
+
+// standstill is how long nothing may be acknowledged before somebody asks why.
+const standstill = 250 * time.Millisecond
+
+// watch tells why records wait, while they do: the client below tries again in
+// silence until --timeout. stop returns when it has ended.
+func (s *sending) watch(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		said, acked, waiting := "", 0, false
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(standstill):
+			}
+			s.mu.Lock()
+			still := waiting && s.acked == acked // what waited then waits now
+			if s.acked > acked {
+				said = "" // it got better: if it gets worse again that is news
+			}
+			acked, waiting = s.acked, s.sent > s.acked && s.first == nil
+			s.mu.Unlock()
+			var why *client.Error
+			if still && waiting && errors.As(s.client.Unstored(ctx, s.topic, s.partition), &why) && why.Reason() != said {
+				said = why.Reason()
+				s.a.note("%s: records for topic %s wait, up to --timeout %s", said, s.topic, s.a.timeout)
+			}
+		}
+	})
+	return func() { cancel(); watching.Wait() }
 }
 
 func (s *sending) done(r *client.Record, err error) {
