@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/brokerd/brokerd/internal/isr"
+import (
+	"slices"
+
+	"github.com/brokerd/brokerd/internal/isr"
+)
 
 // checkAck is R17 and R6, when an acks=all request is acknowledged: enough
 // replicas have its records, synced where that is promised, and the controller
@@ -23,9 +27,11 @@ func (c *Core) checkAck(n *node, p int, t ticket) {
 	}
 	have := 0
 	for _, id := range r.have.Replicas {
-		// Who was removed has had it; the leader has not heard yet that it had to go.
 		x := c.nodes[id-1]
-		if has(&x.reps[p].log) || has(&x.reps[p].given) || !c.plan.Fsync && x.lost {
+		// Who was removed has had it; the leader has not heard yet that it had to go,
+		// perhaps more than once.
+		had := func(g given) bool { return g.epoch > r.have.PartitionEpoch && has(&g.log) }
+		if has(&x.reps[p].log) || slices.ContainsFunc(x.reps[p].given, had) || !c.plan.Fsync && x.lost {
 			have++
 		}
 	}

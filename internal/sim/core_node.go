@@ -56,7 +56,7 @@ type session struct {
 // replica is one partition on one node.
 type replica struct {
 	log   modelLog
-	given modelLog // what it had when it was given up last
+	given []given
 
 	known    bool // have is of this life
 	have     isr.Record
@@ -68,6 +68,12 @@ type replica struct {
 	asked    isr.Fetch
 	retrying bool
 	request  int64 // number of the proposal that is under way
+}
+
+// given is a log that was given up, as of the partition epoch that said so.
+type given struct {
+	log   modelLog
+	epoch int32
 }
 
 // parked is a fetch that waits at its leader.
@@ -169,7 +175,8 @@ func (c *Core) reconcile(n *node, p int, im *meta.Image) {
 		if r.known || r.log.end() > 0 {
 			c.resign(n, p)
 			r.follower = nil
-			r.given, r.log = r.log, modelLog{}
+			r.given = append(r.given, given{r.log, pt.PartitionEpoch})
+			r.log = modelLog{}
 			n.flushTo[p] = 0
 			r.known = false
 			c.tell(n.name, p, "gives its replica up")
