@@ -20,12 +20,14 @@
 //	B4  What Compress writes every Kafka client reads: snappy in xerial framing, lz4 as one frame of
 //	    independent blocks, zstd without a dictionary.
 //	B5  Verify, VerifyStored, Next and the setters allocate nothing unless they fail.
-//	B6  As many batches are decompressed at once as there are processors; the rest wait their turn. Who
-//	    looks into one never waits for anything else, nor looks into a second one.
+//	B6  As many batches are decompressed at once as there are processors, and no more buffers are kept
+//	    for that; the rest wait their turn. Who looks into one never waits for anything else, nor looks
+//	    into a second one.
 //	B7  A batch that Upgrade makes Verify accepts; what Downgrade makes, clients of
 //	    0.8 to 0.10 read. Nobody else knows that there were other formats.
 //
-// Goroutines: none. Locks: none but the places of B6, a channel made before main; codecs are pooled, one owner at a time, and the one shared zstd
+// Goroutines: none. Locks: none but the places of B6 (places.go): a channel made before main,
+// and a mutex over the buffers. Codecs are pooled, one owner at a time, and the one shared zstd
 // decoder is safe for concurrent use. All of them may be used inside a synctest bubble: no pooled
 // object has a channel that a bubble made.
 //

@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // Downgrade writes batches as a set of messages, for Fetch before version 4.
@@ -94,9 +95,12 @@ func (w *oldWriter) plain(b Batch) error {
 	})
 }
 
+// wrapperSets hold what goes into wrappers; each is owned by one batch.
+var wrapperSets = sync.Pool{New: func() any { return new([]byte) }}
+
 // compressed writes wrappers, each as soon as it holds enough.
 func (w *oldWriter) compressed(b Batch) error {
-	buf := buffers.Get().(*[]byte)
+	buf := wrapperSets.Get().(*[]byte)
 	inner := wrapped{w: w, batch: b, set: (*buf)[:0]}
 	err := b.Skim(w.Limits, func(r Record) error {
 		if len(inner.set) > 0 && len(inner.set)+messageSize(w.Magic, &r) > wrapperBytes {
@@ -113,7 +117,7 @@ func (w *oldWriter) compressed(b Batch) error {
 	if cap(inner.set) <= keepBytes {
 		*buf = inner.set
 	}
-	buffers.Put(buf)
+	wrapperSets.Put(buf)
 	return err
 }
 

@@ -3,7 +3,6 @@ package record
 import (
 	"math"
 	"runtime"
-	"sync"
 )
 
 // Record is one record of a batch. A nil Key or Value is Kafka's null, which
@@ -68,17 +67,15 @@ func (b Batch) Timestamps(l Limits) (lo, hi int64, err error) {
 	return lo, hi, err
 }
 
-// buffers hold decompressed records; each is owned by one withRecords.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
+// keepBytes is the largest buffer that is kept: what any batch may become, with the
+// block by which zstd sees that it became more, and what growing adds (a quarter and
+// some bytes, to whole pages), so that bombs use a buffer again instead of leaving it
+// to the collector.
+const keepBytes = (ratioFree+zstdBlock)/4*5 + 64<<10
 
-// keepBytes is the largest buffer that goes back to the pool: what any batch may
-// become, and what growing adds, so that bombs use a buffer again instead of
-// leaving it to the collector.
-const keepBytes = ratioFree + ratioFree/4
-
-// looking has a place for each batch whose records are decompressed just now.
-// More of them than processors would be no faster and only hold memory.
-var looking = make(chan struct{}, runtime.GOMAXPROCS(0))
+// looking is where batches are open just now. More of them than processors would be
+// no faster and only hold memory.
+var looking = newPlaces(runtime.GOMAXPROCS(0))
 
 // withRecords calls f with the records as uncompressed bytes.
 func (b Batch) withRecords(l Limits, f func(p []byte) error) error {
@@ -90,14 +87,12 @@ func (b Batch) withRecords(l Limits, f func(p []byte) error) error {
 
 // decompressed calls f with what packed holds.
 func decompressed(c Codec, packed []byte, l Limits, f func(p []byte) error) error {
-	looking <- struct{}{}
-	defer func() { <-looking }()
-	buf := buffers.Get().(*[]byte)
-	p, err := Decompress((*buf)[:0], c, packed, l)
+	buf := looking.take()
+	defer func() { looking.give(buf) }()
+	p, err := Decompress(buf, c, packed, l)
 	if cap(p) <= keepBytes {
-		*buf = p
+		buf = p
 	}
-	defer buffers.Put(buf)
 	if err != nil {
 		return err
 	}

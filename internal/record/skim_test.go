@@ -2,8 +2,6 @@ package record
 
 import (
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 )
 
@@ -35,30 +33,5 @@ func TestSkimKeepsNoHeaders(t *testing.T) {
 	}
 	if err := b[:len(b)-1].Skim(Limits{}, func(Record) error { return nil }); err == nil {
 		t.Error("a broken header is not seen")
-	}
-}
-
-// B6: as many batches are open at once as there are processors.
-func TestLookingIsBounded(t *testing.T) {
-	b := manyHeaders(t, Gzip, 10)
-	var open, most atomic.Int32
-	var all sync.WaitGroup
-	for range 8 * cap(looking) {
-		all.Go(func() {
-			if err := b.Skim(Limits{}, func(Record) error {
-				n := open.Add(1)
-				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-				}
-				runtime.Gosched()
-				open.Add(-1)
-				return nil
-			}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if n := int(most.Load()); n > cap(looking) {
-		t.Errorf("%d at once, there are %d places", n, cap(looking))
 	}
 }

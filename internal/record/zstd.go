@@ -48,7 +48,7 @@ func unzstd(dst, src []byte, room int) ([]byte, error) {
 	case len(out)-start > room:
 		return dst[:start], ErrTooLarge
 	case err == nil:
-		return out, nil
+		return dst[:len(out)], nil // out without the end of its capacity: dst is used again
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded) && bound > room:
 		return dst[:start], ErrTooLarge // the header says so itself
 	}
