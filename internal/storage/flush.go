@@ -89,19 +89,24 @@ func (f *flusher) stop() {
 	<-f.done
 }
 
-// await waits until everything below end is durable, or it never will be.
+// await waits until everything below end is durable, or it never will be: the log
+// was cut below it, or is out of service. One mark is enough: a round that takes
+// the log takes all of it, and who keeps rounds away marks it again.
 func (f *flusher) await(l *Log, end int64) bool {
-	for {
+	for marked := false; ; marked = true {
 		f.mu.Lock()
 		round := f.round
 		f.mu.Unlock()
-		if l.View().Durable >= end {
+		v := l.View()
+		if v.Durable >= end {
 			return true
 		}
-		if l.usable() != nil {
+		if v.End < end || l.usable() != nil {
 			return false
 		}
-		f.mark(l)
+		if !marked {
+			f.mark(l)
+		}
 		select {
 		case <-round:
 		case <-f.done:
@@ -348,20 +353,13 @@ func (l *Log) holdSync() {
 	l.syncMu.Unlock()
 }
 
-// releaseSync lets rounds come again; what is dirty is queued.
+// releaseSync lets rounds come again. The next one takes what is dirty, and lets
+// those look again who wait for what is durable.
 func (l *Log) releaseSync() {
 	l.syncMu.Lock()
 	l.holders--
 	l.syncMu.Unlock()
-	if v := l.View(); v.Durable < v.End || l.hasDirty() {
-		l.dir.flusher.mark(l)
-	}
-}
-
-func (l *Log) hasDirty() bool {
-	l.syncMu.Lock()
-	defer l.syncMu.Unlock()
-	return len(l.dirty) > 0 || l.entries != entriesDirty{}
+	l.dir.flusher.mark(l)
 }
 
 // noteDirty makes the next round sync the segment. It comes after the write and

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"github.com/brokerd/brokerd/internal/vfs"
 )
@@ -37,6 +38,33 @@ func TestPointBelowTheStart(t *testing.T) {
 	if v := back.View(); v.End != end {
 		t.Fatalf("the log ends at %d, it was durable up to %d", v.End, end)
 	}
+}
+
+// A truncation comes between the capture of a point and the sync that it waits
+// for: nobody will ever write as far again. The checkpoint goes on without it, and
+// waits without turning in a circle while the truncation is at work.
+func TestTruncationOvertakesACheckpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t, vfs.NewMem())
+		l := led(t, s, 0, testConfig())
+		mustAppend(t, l, 1, batch(t, 3, 5, 1))
+		durable(t, l)
+		l.holdSync()
+		mustAppend(t, l, 1, batch(t, 3, 5, 1))
+		done := make(chan error, 1)
+		go func() { done <- l.dir.checkpoint([]*Log{l}, forced) }()
+		synctest.Wait()
+		if err := l.Truncate(3); err != nil {
+			t.Fatal(err)
+		}
+		l.releaseSync()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if v := l.View(); v.End != 3 || v.Durable != 3 {
+			t.Errorf("%+v", v)
+		}
+	})
 }
 
 func lead(t testing.TB, l *Log, epoch int32) {
