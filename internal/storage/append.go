@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -329,19 +328,6 @@ func (a *appender) marker(b record.Batch) error {
 	return nil
 }
 
-// mark takes a transaction marker into producer state, transactions and aborted index.
-func (t *tail) mark(ps *producers, b record.Batch, m record.Marker, hw int64) {
-	p := ps.touch(b.ProducerID())
-	if p.txnStart >= 0 {
-		if !m.Commit {
-			t.aborted = append(t.aborted, record.Aborted{ProducerID: p.id, First: p.txnStart, Last: b.BaseOffset(),
-				LastStable: stableWithout(t.txns, p.id, b.BaseOffset())})
-		}
-		t.txns = endTxn(t.txns, p.id, b.BaseOffset(), hw)
-	}
-	p.mark(b, m.CoordinatorEpoch)
-}
-
 // note takes the batch into index, places and sums of the planned tail.
 func (a *appender) note(b record.Batch) {
 	p := &a.pieces[a.at]
@@ -352,40 +338,6 @@ func (a *appender) note(b record.Batch) {
 	a.size += int64(len(b))
 	p.planned++
 	p.next = a.t.end
-}
-
-// note adds one batch at the end of the active segment. Recovery uses it too.
-func (t *tail) note(b record.Batch, interval, hw int64) {
-	t.noteHead(head{b, int64(len(b))}, interval, hw)
-}
-
-func (t *tail) noteHead(b head, interval, hw int64) {
-	if e := b.LeaderEpoch(); e > latestEpoch(t.epochs) {
-		t.epochs = assignEpoch(t.epochs, e, b.BaseOffset())
-	}
-	if t.pos == 0 {
-		t.first = b.MaxTimestamp()
-	}
-	if m := b.MaxTimestamp(); m > t.top {
-		t.summary = summary{m, b.LastOffset()}
-	}
-	if t.since > interval {
-		t.addEntry(newIndexEntry(b.LastOffset()-t.seg.base, t.pos, t.topOffset-t.seg.base, t.top))
-		t.since = 0
-	}
-	t.places = addPlace(t.places, place{b.BaseOffset(), b.NextOffset(), t.pos}, hw)
-	t.digest = addDigest(t.digest, b.Batch)
-	t.since += b.size
-	t.pos += b.size
-	t.end = b.NextOffset()
-}
-
-func (t *tail) addEntry(e indexEntry) {
-	t.index, t.indexSum = append(t.index, e), e.addTo(t.indexSum)
-	if top := e.top(); top > t.newest {
-		t.times++
-		t.newest = top
-	}
 }
 
 // flush writes what was planned by one call and makes it the end of the log. An
@@ -448,76 +400,4 @@ func (l *Log) write(vector [][]byte, pos int64, s *segment) error {
 		return errors.Join(ErrDiskFull, err)
 	}
 	return l.dir.fail(err)
-}
-
-// rollDue tells whether b belongs into a new segment.
-func (a *appender) rollDue(b record.Batch) bool {
-	t, c := &a.t, a.c
-	if t.pos == 0 {
-		return false
-	}
-	switch {
-	case t.pos+int64(len(b)) > min(c.SegmentBytes, maxRelative):
-		return true
-	case b.LastOffset()-t.seg.base > maxRelative:
-		return true
-	case c.SegmentIndexBytes > 0 && (int64(len(t.index)) >= c.SegmentIndexBytes/offsetEntryBytes ||
-		int64(t.times) >= c.SegmentIndexBytes/timeEntryBytes-1):
-		return true
-	}
-	return c.SegmentAge > 0 && t.age(b.MaxTimestamp(), a.now) > c.SegmentAge-t.jitter
-}
-
-// age is how long the segment has waited to be rolled: by its records' times as
-// Kafka does, by the clock where they have none.
-func (t *tail) age(top int64, now time.Time) time.Duration {
-	if t.first >= 0 {
-		return time.Duration(top-t.first) * time.Millisecond
-	}
-	return now.Sub(t.created)
-}
-
-func rollJitter(c *Config) time.Duration {
-	if limit := min(c.SegmentJitter, c.SegmentAge); limit > 0 {
-		return time.Duration(rand.Int64N(int64(limit)))
-	}
-	return 0
-}
-
-// roll writes what was planned, seals the active segment and starts the next at
-// the end of the log.
-func (a *appender) roll() error {
-	if err := a.flush(); err != nil {
-		return err
-	}
-	if err := a.l.rollLocked(a.now); err != nil {
-		return err
-	}
-	a.t, a.rolled = a.l.tail, true
-	return nil
-}
-
-// rollLocked starts a new active segment. No sync happens here: the flusher does it.
-func (l *Log) rollLocked(now time.Time) error {
-	t := l.tail
-	s := &segment{log: l, base: t.end}
-	if err := l.createSegment(s); err != nil {
-		return err
-	}
-	if old := t.seg; old != nil {
-		old.size, old.summary, old.digest, old.aborted = t.pos, t.summary, t.digest, t.aborted
-		old.index.Store(&memIndex{t.index})
-		old.space.seal(old, t.pos)
-		t.sealed += t.pos
-	}
-	t.startSegment(s, now, l.config.Load())
-	l.tail = t
-	l.view.update(func(next *view) bool {
-		next.segs = append(next.segs[:len(next.segs):len(next.segs)], s)
-		next.pos, next.index, next.places, next.summary, next.aborted = 0, nil, nil, t.summary, nil
-		return true
-	})
-	l.candidate = nil
-	l.captureLocked()
-	return nil
 }

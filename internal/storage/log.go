@@ -4,9 +4,7 @@ import (
 	"path"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/step"
 )
 
@@ -54,38 +52,6 @@ type Log struct {
 type logState struct {
 	err     error
 	deleted bool
-}
-
-// tail is the end of the log as the writer needs it.
-type tail struct {
-	seg     *segment // active, nil before the first append
-	end     int64
-	pos     int64
-	since   int64 // bytes since the last index entry
-	digest  uint32
-	first   int64 // largest timestamp of the segment's first batch
-	created time.Time
-	jitter  time.Duration
-	times   int   // entries that .timeindex would have
-	newest  int64 // timestamp of the last of them
-	summary
-	index    []indexEntry
-	indexSum uint32
-	places   []place
-	epochs   []epochStart
-	txns     []txn
-	aborted  []record.Aborted
-	sealed   int64 // bytes of sealed segments
-}
-
-func newTail(end int64) tail {
-	return tail{end: end, newest: noTimestamp, summary: summary{noTimestamp, noTimestamp}, first: noTimestamp}
-}
-
-// startSegment makes s the active one; what belongs to the log stays.
-func (t *tail) startSegment(s *segment, now time.Time, c *Config) {
-	*t = tail{seg: s, end: t.end, epochs: t.epochs, txns: t.txns, sealed: t.sealed, newest: noTimestamp,
-		summary: summary{noTimestamp, noTimestamp}, first: noTimestamp, created: now, jitter: rollJitter(c)}
 }
 
 func newLog(s *Store, d *logDir, id step.PartitionID, topic, name string, c Config) *Log {
