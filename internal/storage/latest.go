@@ -53,7 +53,7 @@ func (c *latest) Load() *view {
 	return &m.view
 }
 
-// Store publishes v whatever was there.
+// Store publishes v whatever was there: only while nobody else has the log.
 func (c *latest) Store(v *view) { c.at.Store(&moment{view: *v}) }
 
 // update publishes a view that differs by change, which may run more than once;
