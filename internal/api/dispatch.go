@@ -123,6 +123,7 @@ func (t *Dispatcher) Trait(key, version int16) wire.Trait {
 
 // Serve takes up one call. nil closes the connection.
 func (t *Dispatcher) Serve(c *wire.Call) wire.Outcome {
+	c.Failures = t.d.Failures
 	r := t.route(c.Key)
 	switch {
 	case r == nil || c.Version < r.Min || c.Version > r.Max && c.Key != apiVersionsKey:

@@ -158,7 +158,7 @@ func (t *Dispatcher) unpack(c *wire.Call, req *kmsg.EnvelopeRequest) (*wire.Call
 	if n := len(req.ClientHostAddress); n == net.IPv4len || n == net.IPv6len {
 		client.Remote = &net.TCPAddr{IP: append(net.IP(nil), req.ClientHostAddress...)}
 	}
-	inner := &wire.Call{Key: h.Key, Version: h.Version, Correlation: h.Correlation, ClientID: string(h.ClientID), Body: body, Client: client}
+	inner := &wire.Call{Key: h.Key, Version: h.Version, Correlation: h.Correlation, ClientID: string(h.ClientID), Body: body, Client: client, Failures: c.Failures}
 	return inner, r.bounded(inner)
 }
 

@@ -40,7 +40,9 @@ func (f *fetchCall) answer() wire.Answer {
 		e.int32(0)
 	}
 	if v >= 7 {
-		e.int16(dataCode(f.err))
+		code := dataCode(f.err)
+		f.reply.Failures.Add(f.reply.Key, code)
+		e.int16(code)
 		e.int32(f.sessionID)
 	}
 	if f.err == nil {
@@ -139,7 +141,9 @@ func (f *fetchCall) topic(e *encoder, parts []fetching, included int) {
 func (f *fetchCall) partition(e *encoder, p *fetching) {
 	v := f.reply.Version
 	e.int32(p.partition)
-	e.int16(dataCode(p.err))
+	code := dataCode(p.err)
+	f.reply.Failures.Add(f.reply.Key, code)
+	e.int16(code)
 	hw, stable, start := int64(-1), int64(-1), int64(-1)
 	if p.err == nil {
 		hw, stable, start = p.read.View.HighWatermark, p.read.View.LastStable, p.read.View.Start

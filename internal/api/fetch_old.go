@@ -63,7 +63,9 @@ func (f *fetchCall) oldPartition(e *encoder, p *fetching) {
 	}
 	p.read.Range.Release()
 	if err != nil {
-		e.b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint16(e.b[:start], uint16(dataCode(err))), ^uint64(0))
+		code := dataCode(err)
+		f.reply.Failures.Add(f.reply.Key, code)
+		e.b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint16(e.b[:start], uint16(code)), ^uint64(0))
 		e.int32(0)
 		return
 	}

@@ -72,7 +72,9 @@ func (p *produceCall) partitionAnswer(e *encoder, b *producing) {
 		start = -1
 	}
 	e.int32(b.partition)
-	e.int16(p.code(b, err))
+	code := p.code(b, err)
+	p.reply.Failures.Add(p.reply.Key, code)
+	e.int16(code)
 	e.int64(base)
 	if v >= 2 {
 		e.int64(appendTime)

@@ -26,6 +26,8 @@ type Deps struct {
 	Remote Remote
 	// Node tells who this node is (DescribeNode).
 	Node func() wire.DescribeNodeResponse
+	// Failures counts the error codes that leave; nil: nobody does.
+	Failures *wire.Failures
 	// Ready says whether the cluster has let this broker in; nil: it has. Before
 	// that only what brings it in is served.
 	Ready func() bool

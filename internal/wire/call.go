@@ -40,6 +40,9 @@ type Call struct {
 	// Later: more requests like this one are in hand, and Gather follows. Serve may
 	// leave work to it, and Body stays valid until it returns.
 	Later bool
+	// Failures counts the error codes of the answer; nil: nobody does. The
+	// dispatcher sets it.
+	Failures *Failures
 }
 
 // Outcome is a finished answer, or one that somebody will complete.

@@ -5,6 +5,7 @@
 //	request: header v1 or v2, by key and version     (header.go)
 //	answer:  header v0 or v1, one pooled buffer      (respond.go)
 //	         [bytes …][file range][bytes …]          (Frame, for fetch)
+//	         its error codes are counted             (failures.go)
 //
 //	server ── Call ──► api          Peer ── Send ──► another broker
 //	server ◄─ Outcome ─ api              ◄─ Wait ───

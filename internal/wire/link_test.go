@@ -24,7 +24,7 @@ func slow(nc net.Conn) {
 		}
 		resp := kmsg.NewPtrMetadataResponse()
 		resp.ControllerID = h.Correlation
-		p := Reply{h.Key, h.Version, h.Correlation}.AppendResponse(nil, resp)
+		p := Reply{Key: h.Key, Version: h.Version, Correlation: h.Correlation}.AppendResponse(nil, resp)
 		_, _ = nc.Write(p[:6])
 		time.Sleep(time.Second)
 		if _, err := nc.Write(p[6:]); err != nil {

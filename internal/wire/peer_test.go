@@ -56,7 +56,7 @@ func readRequest(nc net.Conn) (Header, []byte, error) {
 }
 
 func reply(nc net.Conn, h Header, resp kmsg.Response) {
-	_, _ = nc.Write(Reply{h.Key, h.Version, h.Correlation}.AppendResponse(nil, resp))
+	_, _ = nc.Write(Reply{Key: h.Key, Version: h.Version, Correlation: h.Correlation}.AppendResponse(nil, resp))
 }
 
 // greet answers ApiVersions: Metadata 0-9 and DescribeCluster 0-0 are served.

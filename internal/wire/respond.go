@@ -21,10 +21,11 @@ const firstGuess = 512
 type Reply struct {
 	Key, Version int16
 	Correlation  int32
+	Failures     *Failures // who counts the error codes; nil: nobody
 }
 
 // Reply gives what an outcome that waits keeps of c.
-func (c *Call) Reply() Reply { return Reply{c.Key, c.Version, c.Correlation} }
+func (c *Call) Reply() Reply { return Reply{c.Key, c.Version, c.Correlation, c.Failures} }
 
 // Answer frames resp, in the version of the call, in one pooled buffer.
 func (r Reply) Answer(resp kmsg.Response) Answer {
@@ -38,6 +39,7 @@ func (r Reply) Answer(resp kmsg.Response) Answer {
 //	length:int32 correlation:int32 [tagged_fields=0 where flexible] body
 func (r Reply) AppendResponse(dst []byte, resp kmsg.Response) []byte {
 	start := len(dst)
+	r.Failures.Answered(resp)
 	resp.SetVersion(r.Version)
 	dst = r.appendHeader(dst, resp.IsFlexible())
 	dst = resp.AppendTo(dst)
