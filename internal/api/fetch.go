@@ -305,6 +305,9 @@ func (f *fetchCall) read(im *meta.Image, p *fetching, total int64) {
 		Offset: p.offset, MaxBytes: int(min(int64(p.maxBytes), left)), FirstWhole: total == 0 || f.reply.Version < 3,
 		Epoch: p.epoch, LastEpoch: p.lastEpoch, Bound: f.bound, Follower: f.reply.Version >= rackVersion,
 	}, &p.read)
+	if !f.finished.Load() { // what has waited was counted before
+		p.p.Fetched(p.err != nil && dataCode(p.err) == kerr.KafkaStorageError.Code)
+	}
 	if p.err != nil {
 		p.read = replica.Reading{}
 		return

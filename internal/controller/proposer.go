@@ -60,6 +60,7 @@ type proposer struct {
 	active    func() bool  // this node leads and has applied everything before its term
 	level     func() int16 // of the cluster: what its nodes can read
 	quiet     func()       // a batch has committed and nothing is queued
+	commits   commits
 
 	mu     sync.Mutex
 	queue  []*submission
@@ -199,6 +200,7 @@ func (p *proposer) propose(ctx context.Context, batch []*submission) (committed 
 	}
 	for len(live) > 0 {
 		entry, counts := fill(live)
+		began := time.Now()
 		index, results, err := p.consensus.Propose(ctx, entry)
 		if err != nil {
 			for _, s := range live {
@@ -206,6 +208,7 @@ func (p *proposer) propose(ctx context.Context, batch []*submission) (committed 
 			}
 			return committed
 		}
+		p.commits.one(time.Since(began))
 		committed = true
 		live = spread(live, counts, index, results)
 	}

@@ -4,11 +4,13 @@ package group
 // with []Standing, by group id. It belongs to no scope.
 type Survey struct{}
 
-// Standing is one group's members and committed offsets.
+// Standing is one group's state, members and committed offsets.
 type Standing struct {
-	Group   string
-	Members int
-	Offsets []Committed // by topic and partition
+	Group    string
+	Protocol string // classic or consumer
+	State    string // as ListGroups has it
+	Members  int
+	Offsets  []Committed // by topic and partition
 }
 
 // Committed is one committed offset of a topic that there is.
@@ -22,9 +24,9 @@ func (t *turn) survey() {
 	all := []Standing{}
 	for _, id := range sorted(t.groups) {
 		g := t.groups[id]
-		s := Standing{Group: id, Members: len(g.classic.members)}
+		s := Standing{Group: id, Protocol: "classic", State: g.classic.state.String(), Members: len(g.classic.members)}
 		if g.consumer != nil {
-			s.Members = len(g.consumer.ids())
+			s.Protocol, s.State, s.Members = "consumer", g.consumer.stateName(), len(g.consumer.ids())
 		}
 		for _, p := range sortedPartitions(g.offsets) {
 			if o := g.offsets[p]; !t.orphan(p, o) {

@@ -13,7 +13,16 @@ const (
 	CounterKind = Kind(prometheus.CounterValue)
 	GaugeKind   = Kind(prometheus.GaugeValue)
 	Untyped     = Kind(prometheus.UntypedValue)
+
+	// HistogramKind and SummaryKind only say what Families has: nothing is
+	// collected under the first, and the second is what EmitDistribution gives.
+	HistogramKind = Kind(-1)
+	SummaryKind   = Kind(-2)
 )
+
+func (k Kind) String() string {
+	return map[Kind]string{CounterKind: "counter", GaugeKind: "gauge", Untyped: "untyped", HistogramKind: "histogram", SummaryKind: "summary"}[k]
+}
 
 // Family describes series of one name that a collector computes at each scrape.
 type Family struct {
@@ -63,7 +72,7 @@ func (r *Registry) Collect(families []Family, f func(*Scrape)) {
 		fam := &c.families[i]
 		fam.desc = prometheus.NewDesc(fam.Name, fam.Help, fam.Labels, nil)
 	}
-	r.reg.MustRegister(c)
+	r.add(c, c.families...)
 }
 
 type collector struct {

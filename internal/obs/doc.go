@@ -7,6 +7,8 @@
 //	            ▲
 //	       Collect(families, func(*Scrape))   asked at each scrape, kept nowhere
 //
+//	       Rate: for names that are rates, computed at the scrape
+//
 //	slog.Logger ── Levels ── Repeats ── text on a terminal, JSON elsewhere
 //
 // Invariants
@@ -18,7 +20,7 @@
 //	    labels, spoils its own families of that scrape and nothing else.
 //	I4  The number of messages remembered by Repeats is bounded.
 //
-// Goroutines: none of its own. Locks: Levels.mu, Repeats.mu, over memory only.
+// Goroutines: none of its own. Locks: Levels.mu, Repeats.mu, Rate.mu, over memory only.
 //
 // Tests: the exposition as text; levels and repeats in a synctest bubble; the
 // cost of an observation as a benchmark that reports allocations.

@@ -47,7 +47,7 @@ func (r *Registry) Sizes(name, help string, labels ...string) *Histograms {
 
 func (r *Registry) histograms(opts prometheus.HistogramOpts, labels []string) *Histograms {
 	v := prometheus.NewHistogramVec(opts, labels)
-	r.reg.MustRegister(v)
+	r.add(v, Family{Name: opts.Name, Help: opts.Help, Kind: HistogramKind, Labels: labels})
 	return &Histograms{v}
 }
 

@@ -1,7 +1,9 @@
 package obs
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,11 +14,16 @@ import (
 // Registry is all metrics of one broker. Two brokers in one process, as in
 // tests, have two.
 type Registry struct {
-	reg *prometheus.Registry
+	reg      *prometheus.Registry
+	families []Family
 }
 
 // NewRegistry makes an empty registry.
-func NewRegistry() *Registry { return &Registry{prometheus.NewRegistry()} }
+func NewRegistry() *Registry { return &Registry{reg: prometheus.NewRegistry()} }
+
+// Families lists what is registered, but for Process; in order of registration.
+// Nothing may be registered meanwhile.
+func (r *Registry) Families() []Family { return r.families }
 
 // Process adds the metrics of this process and of the Go runtime: process_*
 // and go_*. Only the binary does so; of several brokers in one process none.
@@ -36,13 +43,18 @@ func (r *Registry) Handler() http.Handler {
 	})
 }
 
+func (r *Registry) add(c prometheus.Collector, list ...Family) {
+	r.reg.MustRegister(c)
+	r.families = append(r.families, list...)
+}
+
 // Counter is a number that only rises.
 type Counter struct{ c prometheus.Counter }
 
 // Counter registers a counter without labels. By custom its name ends in _total.
 func (r *Registry) Counter(name, help string) *Counter {
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-	r.reg.MustRegister(c)
+	r.add(c, Family{Name: name, Help: help, Kind: CounterKind})
 	return &Counter{c}
 }
 
@@ -59,7 +71,7 @@ type Counters struct{ v *prometheus.CounterVec }
 // Counters registers counters under the given labels.
 func (r *Registry) Counters(name, help string, labels ...string) *Counters {
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-	r.reg.MustRegister(v)
+	r.add(v, Family{Name: name, Help: help, Kind: CounterKind, Labels: labels})
 	return &Counters{v}
 }
 
@@ -69,12 +81,12 @@ func (c *Counters) With(values ...string) *Counter { return &Counter{c.v.WithLab
 
 // Gauge registers a number that is computed at each scrape.
 func (r *Registry) Gauge(name, help string, f func() float64) {
-	r.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
+	r.add(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f), Family{Name: name, Help: help, Kind: GaugeKind})
 }
 
 // Info registers a constant 1 whose labels carry facts: a version, an id.
 func (r *Registry) Info(name, help string, facts map[string]string) {
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: facts})
 	g.Set(1)
-	r.reg.MustRegister(g)
+	r.add(g, Family{Name: name, Help: help, Kind: GaugeKind, Labels: slices.Sorted(maps.Keys(facts))})
 }

@@ -27,6 +27,7 @@ func (p *Partition) Append(batch []byte, opt AppendOptions, t *Ticket) (waiting 
 // that has been fenced. What the lock guards is memory, afterwards.
 func (p *Partition) AppendEach(tickets []*Ticket) {
 	r := runs.Get().(*run)
+	p.traffic.produced.Add(int64(len(tickets)))
 	st, err := p.leading(-1)
 	for _, t := range tickets {
 		t.p, t.Base, t.AppendTime, t.Start, t.Err, t.Waiting = nil, -1, -1, -1, nil, false
@@ -34,7 +35,7 @@ func (p *Partition) AppendEach(tickets []*Ticket) {
 		case err != nil:
 			t.Err = err
 		case t.Options.Acks == AcksAll && st.underMin:
-			t.Err = ErrNotEnoughReplicas
+			p.refuse(t, ErrNotEnoughReplicas)
 		default:
 			p.prepare(r, st, t)
 		}
@@ -90,6 +91,7 @@ func (p *Partition) prepare(r *run, st *state, t *Ticket) {
 func (p *Partition) refuse(t *Ticket, err error) {
 	t.Err = err
 	p.traffic.refused.Add(1)
+	p.traffic.bytesRefused.Add(int64(len(t.Records)))
 	for _, is := range refusals {
 		if errors.Is(err, is) {
 			t.Start = p.log.View().Start

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/brokerd/brokerd/internal/vfs"
 )
@@ -126,7 +127,12 @@ func (f *flusher) once() {
 		if mutations.ackBeforeSync {
 			f.settle()
 		}
-		if err := f.sync(); err != nil {
+		began := time.Now()
+		err := f.sync()
+		if synced := d.store.options.Synced; synced != nil && err == nil && len(f.items) > 0 {
+			synced(time.Since(began))
+		}
+		if err != nil {
 			_ = d.fail(err) // every log hears of it by itself
 		} else {
 			f.settle()

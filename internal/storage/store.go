@@ -26,6 +26,8 @@ type Options struct {
 	// whose durable end rose. It must not block. The slice is the flusher's: it is
 	// valid during the call only.
 	Flushed func([]Flushed)
+	// Synced is told how long each round of a flusher has synced. May be nil.
+	Synced func(took time.Duration)
 	// DirFailed is called once when a directory has failed for good (S3).
 	DirFailed func(dir string, err error)
 	// Clean is what the broker's marker says of the last stop. The checkpoint
