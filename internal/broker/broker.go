@@ -59,6 +59,8 @@ type Broker struct {
 	http     *httpServer
 	bound    []Bound
 	timing   *timing
+	syncs    *obs.Histogram
+	failures *wire.Failures
 
 	stop  context.CancelFunc // ends the parts' Run
 	parts sync.WaitGroup
@@ -243,7 +245,7 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 func (b *Broker) deps() api.Deps {
 	return api.Deps{
 		Catalog: b.catalog, Controller: b.control, Conf: b.o.Conf, Replicas: b.replicas, Groups: b.groups, Log: b.o.Log,
-		Node: b.face.describe, Ready: b.isReady, Remote: remote{b},
+		Node: b.face.describe, Ready: b.isReady, Remote: remote{b}, Failures: b.failures,
 	}
 }
 
@@ -263,7 +265,7 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
 		ProducerExpiry: c.Limits(conf.Dynamic{}).ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
 		ConfigOf: b.replicas.ConfigOf, NoCleaner: !c.CleanerEnable, Cleaner: b.replicas.Cleaner,
-		ScrubInterval: c.ScrubInterval, Damaged: b.replicas.Damaged,
+		ScrubInterval: c.ScrubInterval, Damaged: b.replicas.Damaged, Synced: b.syncs.Observe,
 	})
 	if err != nil {
 		return err

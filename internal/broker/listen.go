@@ -10,6 +10,7 @@ import (
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/server"
+	"github.com/brokerd/brokerd/internal/wire"
 )
 
 // Bound is a listener as it was bound.
@@ -25,6 +26,8 @@ func (b *Broker) listen(ctx context.Context) error {
 	c := b.o.Conf
 	b.door.now.Store(api.NewGreeter(api.Deps{Catalog: b.catalog, Conf: c, Node: b.face.describe}))
 	b.timing = newTiming(b.o.Metrics, api.Keys())
+	b.syncs = b.o.Metrics.Durations("brokerd_flush_duration_seconds", "Time of a round of syncs of a log directory: one for all logs that wait.").With()
+	b.failures = wire.NewFailures(api.Keys())
 	limits := c.Limits(conf.Dynamic{})
 	b.server = server.New(server.Options{
 		Network: b.o.Network, Dispatcher: b.door, Logger: b.o.Log, OnPanic: b.o.OnPanic, Observe: b.timing.observe,

@@ -2,70 +2,10 @@ package broker
 
 import (
 	"strconv"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/obs"
 )
-
-// timing counts how long requests take, by API, from the moment that a whole
-// frame is there until its answer leaves.
-type timing struct {
-	byKey [kafkaKeys + ownKeys]*obs.Histogram
-}
-
-const (
-	kafkaKeys = 128
-	ownKeys   = 8
-	firstOwn  = 10000
-)
-
-func newTiming(r *obs.Registry, keys []int16) *timing {
-	t := &timing{}
-	h := r.Durations("brokerd_request_duration_seconds", "Time from a complete request to its answer's leaving.", "api")
-	for _, k := range keys {
-		if at, ok := slotOf(k); ok {
-			t.byKey[at] = h.With(apiName(k))
-		}
-	}
-	return t
-}
-
-func (t *timing) observe(key int16, d time.Duration) {
-	if at, ok := slotOf(key); ok && t.byKey[at] != nil {
-		t.byKey[at].Observe(d)
-	}
-}
-
-func slotOf(key int16) (int, bool) {
-	switch {
-	case key >= 0 && key < kafkaKeys:
-		return int(key), true
-	case key >= firstOwn && key < firstOwn+ownKeys:
-		return kafkaKeys + int(key-firstOwn), true
-	}
-	return 0, false
-}
-
-// keyOf is the inverse of slotOf.
-func keyOf(slot int) int16 {
-	if slot < kafkaKeys {
-		return int16(slot)
-	}
-	return int16(firstOwn + slot - kafkaKeys)
-}
-
-func apiName(key int16) string {
-	switch key {
-	case firstOwn:
-		return "DescribeReplicas"
-	case firstOwn + 1:
-		return "OpenRaftStream"
-	}
-	return kmsg.NameForKey(key)
-}
 
 // registerMetrics hands over what is computed at the scrape (obs I1).
 func (b *Broker) registerMetrics() {
@@ -75,12 +15,18 @@ func (b *Broker) registerMetrics() {
 	r.Collect(clusterFamilies, b.collectCluster)
 	r.Collect(logFamilies, b.collectLogs)
 	r.Collect(copiedFamilies, b.collectCopied)
+	r.Collect(quorumFamilies, b.collectQuorum)
+	r.Collect(failureFamilies, b.collectFailures)
 	r.Collect(groupFamilies, b.collectGroups)
 	if b.o.Conf.MetricsCompat {
 		r.Collect(kafkaFamilies, b.collectKafka)
 		r.Collect(trafficFamilies, b.collectTraffic)
 		r.Collect(kafkaCopiedFamilies, b.collectKafkaCopied)
-		r.Collect(requestFamilies, b.timing.collect)
+		r.Collect(kafkaQuorumFamilies, (&quorumRates{b: b}).collect)
+		r.Collect(topicFamilies, b.collectTopics)
+		r.Collect(kafkaGroupFamilies, b.collectKafkaGroups)
+		r.Collect(kafkaRequestFamilies, b.collectKafkaRequests)
+		r.Collect(socketFamilies, (&socketRates{b: b}).collect)
 	}
 }
 
@@ -96,6 +42,7 @@ var serverFamilies = []obs.Family{
 	{Name: "brokerd_request_memory_bytes", Help: "Memory that request bodies hold.", Kind: obs.GaugeKind},
 	{Name: "brokerd_request_memory_limit_bytes", Help: "What they may hold (queued.max.request.bytes).", Kind: obs.GaugeKind},
 	{Name: "brokerd_request_memory_waiting", Help: "Connections that wait for memory.", Kind: obs.GaugeKind},
+	{Name: "brokerd_connections_software", Help: "Open connections, by what the client says it is; those beyond 100 are other.", Kind: obs.GaugeKind, Labels: []string{"name", "version"}},
 }
 
 func (b *Broker) collectServer(s *obs.Scrape) {
@@ -103,12 +50,19 @@ func (b *Broker) collectServer(s *obs.Scrape) {
 	for name, n := range st.Connections {
 		s.Emit(0, float64(n), name)
 	}
-	s.Emit(1, float64(st.Accepted))
+	accepted := int64(0)
+	for _, n := range st.Accepted {
+		accepted += n
+	}
+	s.Emit(1, float64(accepted))
 	for reason, n := range st.Closed {
 		s.Emit(2, float64(n), reason)
 	}
 	for i, v := range []int64{st.Requests, st.BytesIn, st.BytesOut, st.Pending, st.Panics, st.MemoryInUse, st.MemoryLimit, st.MemoryQueued} {
 		s.Emit(3+i, float64(v))
+	}
+	for is, n := range st.Software {
+		s.Emit(11, float64(n), is.Name, is.Version)
 	}
 }
 
@@ -179,13 +133,13 @@ var kafkaFamilies = []obs.Family{
 	{Name: "kafka_controller_kafkacontroller_offlinepartitionscount", Help: "Partitions without a leader.", Kind: obs.GaugeKind},
 	{Name: "kafka_controller_kafkacontroller_fencedbrokercount", Help: "Fenced brokers.", Kind: obs.GaugeKind},
 	{Name: "kafka_controller_kafkacontroller_activebrokercount", Help: "Active brokers.", Kind: obs.GaugeKind},
+	{Name: "kafka_controller_kafkacontroller_metadataerrorcount", Help: "1 when this node cannot apply the metadata, and ends.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_replicamanager_partitioncount", Help: "Partitions on this broker.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_replicamanager_leadercount", Help: "Partitions that this broker leads.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_replicamanager_underreplicatedpartitions", Help: "Led partitions with a replica out of sync.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_replicamanager_underminisrpartitioncount", Help: "Led partitions below min.insync.replicas.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_replicamanager_offlinereplicacount", Help: "Replicas here that cannot be served: in failed log directories, or of a log that is bad or of a newer release.", Kind: obs.GaugeKind},
 	{Name: "kafka_log_logmanager_offlinelogdirectorycount", Help: "Failed log directories.", Kind: obs.GaugeKind},
-	{Name: "kafka_server_socket_server_metrics_connection_count", Help: "Open connections.", Kind: obs.GaugeKind, Labels: []string{"listener"}},
 	{Name: "kafka_log_log_size", Help: "Bytes of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
 	{Name: "kafka_log_log_numlogsegments", Help: "Segments of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
 	{Name: "kafka_log_log_logstartoffset", Help: "First offset of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
@@ -211,13 +165,10 @@ func (b *Broker) collectKafka(s *obs.Scrape) {
 		}
 	}
 	for i, v := range []float64{
-		oneIf(b.control.Active()), float64(c.topics), float64(c.partitions), float64(c.leaderless), float64(c.fenced), float64(c.active),
+		oneIf(b.control.Active()), float64(c.topics), float64(c.partitions), float64(c.leaderless), float64(c.fenced), float64(c.active), oneIf(b.control.Standing().Failed),
 		float64(c.here), float64(c.led), float64(c.underReplicated), float64(c.underMinISR), float64(c.offline(failed) + len(b.replicas.Lost())), float64(failed),
 	} {
 		s.Emit(i, v)
-	}
-	for name, n := range b.server.Stats().Connections {
-		s.Emit(12, float64(n), name)
 	}
 }
 
@@ -302,30 +253,17 @@ var trafficFamilies = []obs.Family{
 	{Name: "kafka_server_brokertopicmetrics_messagesin_total", Help: "Records appended, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
 	{Name: "kafka_server_brokertopicmetrics_bytesin_total", Help: "Bytes appended, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
 	{Name: "kafka_server_brokertopicmetrics_bytesout_total", Help: "Bytes sent to consumers, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
-	{Name: "kafka_server_brokertopicmetrics_failedproducerequests_total", Help: "Batches that were refused, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
+	{Name: "kafka_server_brokertopicmetrics_totalproducerequests_total", Help: "Batches that came, the refused ones too, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
+	{Name: "kafka_server_brokertopicmetrics_failedproducerequests_total", Help: "Batches that this broker refused as the leader, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
+	{Name: "kafka_server_brokertopicmetrics_bytesrejected_total", Help: "Bytes of batches that were refused, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
+	{Name: "kafka_server_brokertopicmetrics_totalfetchrequests_total", Help: "Fetches by consumers, one for each partition asked for, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
+	{Name: "kafka_server_brokertopicmetrics_failedfetchrequests_total", Help: "Those whose log could not be read, by topic.", Kind: obs.CounterKind, Labels: []string{"topic"}},
 }
 
 func (b *Broker) collectTraffic(s *obs.Scrape) {
 	for topic, t := range b.replicas.Traffic() {
-		for i, n := range []int64{t.Records, t.BytesIn, t.BytesOut, t.Refused} {
+		for i, n := range []int64{t.Records, t.BytesIn, t.BytesOut, t.Batches, t.Refused, t.BytesRefused, t.Fetches, t.FetchesFailed} {
 			s.Emit(i, float64(n), topic)
 		}
-	}
-}
-
-var requestFamilies = []obs.Family{
-	{Name: "kafka_network_requestmetrics_requests_total", Help: "Requests answered, by API.", Kind: obs.CounterKind, Labels: []string{"request"}},
-	{Name: "kafka_network_requestmetrics_totaltimems", Help: "Time from a complete request to its answer, in ms.", Kind: obs.GaugeKind, Labels: []string{"request"}},
-}
-
-func (t *timing) collect(s *obs.Scrape) {
-	for at, h := range t.byKey {
-		if h == nil {
-			continue
-		}
-		name := apiName(keyOf(at))
-		d := h.Read()
-		s.Emit(0, float64(d.Count), name)
-		s.EmitDistribution(1, d, 1000, []float64{0.5, 0.75, 0.95, 0.99, 0.999}, name)
 	}
 }

@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/brokerd/brokerd/internal/coord"
 	"github.com/brokerd/brokerd/internal/group"
@@ -18,14 +20,59 @@ var groupFamilies = []obs.Family{
 		Kind: obs.GaugeKind, Labels: groupLabels},
 	{Name: "kafka_consumergroup_current_offset_sum", Help: "Committed offsets of a group in a topic, added up.", Kind: obs.GaugeKind, Labels: groupLabels[:2]},
 	{Name: "kafka_consumergroup_lag_sum", Help: "Records that a group has not committed yet in a topic, added up; where the log of each of its partitions is on this broker.", Kind: obs.GaugeKind, Labels: groupLabels[:2]},
+	{Name: "brokerd_groups", Help: "Groups that this broker coordinates, by protocol (classic, consumer) and state.", Kind: obs.GaugeKind, Labels: []string{"protocol", "state"}},
 }
 
 var groupLabels = []string{"consumergroup", "topic", "partition"}
 
-// collectGroups asks the machine of every led partition; they answer at once.
 func (b *Broker) collectGroups(s *obs.Scrape) {
-	if !b.partitionSeries(countPartitions(b.catalog.Image(), b.identity.NodeID).here) {
-		return
+	whole := b.partitionSeries(countPartitions(b.catalog.Image(), b.identity.NodeID).here)
+	n := map[[2]string]int{}
+	b.eachGroup(func(g group.Standing) {
+		n[[2]string{g.Protocol, strings.ToLower(g.State)}]++
+		if whole {
+			b.emitGroup(s, g)
+		}
+	})
+	for of, n := range n {
+		s.Emit(5, float64(n), of[0], of[1])
+	}
+}
+
+// kafkaGroupFamilies count the groups of the classic protocol only, as Kafka's do.
+var kafkaGroupFamilies = []obs.Family{
+	{Name: "kafka_coordinator_group_groupmetadatamanager_numgroups", Help: "Groups of the classic protocol that this broker coordinates.", Kind: obs.GaugeKind},
+	{Name: "kafka_coordinator_group_groupmetadatamanager_numgroupsstable", Help: "Those whose members have their partitions.", Kind: obs.GaugeKind},
+	{Name: "kafka_coordinator_group_groupmetadatamanager_numgroupsempty", Help: "Those without members.", Kind: obs.GaugeKind},
+	{Name: "kafka_coordinator_group_groupmetadatamanager_numgroupspreparingrebalance", Help: "Those that wait for members to join.", Kind: obs.GaugeKind},
+	{Name: "kafka_coordinator_group_groupmetadatamanager_numgroupscompletingrebalance", Help: "Those that wait for the leader's assignment.", Kind: obs.GaugeKind},
+	{Name: "kafka_coordinator_group_groupmetadatamanager_numgroupsdead", Help: "0: a group that is deleted is forgotten at once.", Kind: obs.GaugeKind},
+}
+
+// classicStates is in the order of kafkaGroupFamilies.
+var classicStates = []string{"Stable", "Empty", "PreparingRebalance", "CompletingRebalance", "Dead"}
+
+func (b *Broker) collectKafkaGroups(s *obs.Scrape) {
+	all, n := 0, make([]int, len(classicStates))
+	b.eachGroup(func(g group.Standing) {
+		if g.Protocol != "classic" {
+			return
+		}
+		all++
+		if i := slices.Index(classicStates, g.State); i >= 0 {
+			n[i]++
+		}
+	})
+	s.Emit(0, float64(all))
+	for i := range n {
+		s.Emit(1+i, float64(n[i]))
+	}
+}
+
+// eachGroup asks the machine of every led partition; they answer at once.
+func (b *Broker) eachGroup(visit func(group.Standing)) {
+	if b.groups == nil {
+		return // no broker
 	}
 	for _, i := range b.groups.Led() {
 		b.groups.Submit(i, group.Survey{}, func(body any, err error, _ coord.Hand) {
@@ -33,7 +80,7 @@ func (b *Broker) collectGroups(s *obs.Scrape) {
 				return // it loads, or has gone
 			}
 			for _, g := range body.([]group.Standing) {
-				b.emitGroup(s, g)
+				visit(g)
 			}
 		})
 	}

@@ -43,6 +43,7 @@ type conn struct {
 	bytesIn, bytesOut, requests atomic.Int64 // each has one writer at a time
 
 	mu         sync.Mutex
+	software   Software
 	head, tail *entry // taken up, in order; popped by the holder of the gate
 	pending    int    // entries not yet sent, popped ones included
 	held       int64  // bytes that they hold

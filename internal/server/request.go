@@ -97,6 +97,11 @@ func (c *conn) ask(e *entry) (err error) {
 		e.began = c.s.now()
 	}
 	e.outcome = c.s.dispatcher.Serve(&e.call)
+	if e.call.Key == keyApiVersions {
+		c.mu.Lock()
+		c.software = Software{c.client.Software, c.client.SoftwareVersion}
+		c.mu.Unlock()
+	}
 	return nil
 }
 

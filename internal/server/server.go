@@ -95,6 +95,7 @@ func New(o Options) *Server {
 		admitted:   make(chan struct{}),
 		conns:      map[*conn]struct{}{},
 		perIP:      map[netip.Addr]int{},
+		totals:     totals{accepted: map[string]int64{}},
 		places:     placesOf(o.MaxConnections, o.MaxConnectionsPerIP, nil),
 	}
 	if s.log == nil {
@@ -241,7 +242,7 @@ func (s *Server) admit(l *listening, nc net.Conn) {
 			s.counted++
 			c.counted = true
 		}
-		s.totals.accepted++
+		s.totals.accepted[l.Name]++
 		s.all.Go(c.run) // the accept loop is counted: Wait has not returned
 	} else {
 		s.totals.closed(refused)

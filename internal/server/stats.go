@@ -5,9 +5,10 @@ import "maps"
 // Stats is what the server has counted. Connections count for themselves and
 // are summed here, when somebody asks.
 type Stats struct {
-	Connections  map[string]int // open now, by listener
-	Accepted     int64
+	Connections  map[string]int   // open now, by listener
+	Accepted     map[string]int64 // since the start, by listener
 	Closed       map[string]int64 // by reason; refused ones too
+	Software     map[Software]int // connections open now, by what the client says it is
 	Requests     int64
 	BytesIn      int64
 	BytesOut     int64
@@ -20,8 +21,28 @@ type Stats struct {
 
 // totals is the part of Stats that connections leave behind. Guarded by Server.mu.
 type totals struct {
-	accepted, requests, bytesIn, bytesOut, panics int64
-	reasons                                       map[string]int64
+	requests, bytesIn, bytesOut, panics int64
+	reasons                             map[string]int64
+	accepted                            map[string]int64
+}
+
+// Software is what a client says it is, in ApiVersions 3 and later.
+type Software struct{ Name, Version string }
+
+// maxSoftware bounds how many are told apart: clients choose the words.
+const maxSoftware = 100
+
+// AnySoftware stands for those beyond.
+var AnySoftware = Software{"other", "other"}
+
+func (st *Stats) counts(is Software) {
+	if is.Name == "" {
+		return
+	}
+	if _, known := st.Software[is]; !known && len(st.Software) >= maxSoftware {
+		is = AnySoftware
+	}
+	st.Software[is]++
 }
 
 func (t *totals) add(c *conn) {
@@ -46,14 +67,15 @@ func (s *Server) Stats() Stats {
 	sum := s.totals
 	st := Stats{
 		Connections: map[string]int{},
-		Accepted:    sum.accepted,
+		Accepted:    map[string]int64{},
 		Closed:      maps.Clone(sum.reasons),
+		Software:    map[Software]int{},
 		Panics:      sum.panics,
 		MemoryInUse: s.memory.used.Load(),
 		MemoryLimit: s.memory.limit,
 	}
 	for _, l := range s.listeners {
-		st.Connections[l.Name] = 0
+		st.Connections[l.Name], st.Accepted[l.Name] = 0, sum.accepted[l.Name]
 	}
 	conns := s.listLocked()
 	for _, c := range conns {
@@ -66,7 +88,9 @@ func (s *Server) Stats() Stats {
 	for _, c := range conns {
 		c.mu.Lock()
 		st.Pending += int64(c.pending)
+		is := c.software
 		c.mu.Unlock()
+		st.counts(is)
 	}
 	return st
 }
