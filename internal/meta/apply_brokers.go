@@ -96,7 +96,7 @@ func (e *Editor) moved(p part, pos int, dirs []step.TopicID, lostDir bool) bool 
 var LostDir = step.TopicID{15: 1}
 
 // unplaced says that nobody has noted where a replica lies.
-func (p part) unplaced(pos int) bool { return p.set.dirs == nil || p.set.dirs[pos].IsZero() }
+func (p part) unplaced(pos int) bool { return p.set.dir(pos).IsZero() }
 
 // away says that a replica is known to lie in none of its broker's directories.
 func (p part) away(pos int, dirs []step.TopicID) bool {
@@ -201,6 +201,26 @@ func (c ReportFault) apply(e *Editor) Result {
 		}
 		e.alter(t, id.Index, &ch)
 	}
+	return Result{}
+}
+
+func (c NoteFull) apply(e *Editor) Result {
+	b, bad := e.brokerAt(c.Broker, c.BrokerEpoch)
+	if bad.Err != nil {
+		return bad
+	}
+	next := *b
+	if next.Full = b.Among(c.Dirs); len(next.Full) != len(c.Dirs) {
+		return failf(ErrInvalidBroker, "broker %d has no such directories, or they are named twice: %v", c.Broker, c.Dirs)
+	}
+	if slices.Equal(next.Full, b.Full) {
+		return Result{}
+	}
+	e.putBroker(&next)
+	e.sweep(c.Broker, func(t *Topic, i int32, p part, _ int) {
+		ch := e.changeOf(t, p)
+		e.alter(t, i, &ch)
+	})
 	return Result{}
 }
 

@@ -61,6 +61,9 @@ func (e *Editor) proposed(c AlterPartition, p part) (isr mask, bad Result) {
 		if !ok || b.State != Active || b.Epoch != m.Epoch && !without("broker epoch in AlterPartition") {
 			return 0, failf(ErrIneligible, "broker %d is not active at epoch %d", m.ID, m.Epoch)
 		}
+		if e.full(p.set, p.set.pos(m.ID)) {
+			return 0, failf(ErrIneligible, "the disk of broker %d is full", m.ID)
+		}
 	}
 	return isr, Result{}
 }

@@ -2,7 +2,10 @@ package meta
 
 import (
 	"maps"
+	"math/bits"
 	"slices"
+
+	"github.com/brokerd/brokerd/internal/step"
 )
 
 func (c CreateTopic) apply(e *Editor) Result {
@@ -43,8 +46,8 @@ func (e *Editor) knows(c CreateTopic) bool {
 	return living || deleted
 }
 
-// newParts makes new partitions out of assignments: who is active is in sync,
-// the first of those leads.
+// newParts makes new partitions out of assignments: who is active is in sync, but
+// for who is full where others are not; the first of those leads.
 func (e *Editor) newParts(assignments [][]int32, minISR int8) ([]part, Result) {
 	parts := make([]part, len(assignments))
 	for i, ids := range assignments {
@@ -52,6 +55,7 @@ func (e *Editor) newParts(assignments [][]int32, minISR int8) ([]part, Result) {
 			return nil, failf(ErrReplicationFactor, "%d replicas, 1 to %d are possible", len(ids), MaxReplicas)
 		}
 		p := part{minISR: effectiveMinISR(minISR, len(ids))}
+		isr := [2]mask{} // with room, without
 		for pos, id := range ids {
 			if slices.Contains(ids[:pos], id) {
 				return nil, failf(ErrInvalidAssignment, "broker %d twice", id)
@@ -61,15 +65,20 @@ func (e *Editor) newParts(assignments [][]int32, minISR int8) ([]part, Result) {
 				return nil, failf(ErrInvalidAssignment, "broker %d is not registered", id)
 			}
 			if b.State == Active {
-				p.isr |= bit(pos)
-				if p.state == 0 {
-					p.state = uint8(pos + 1)
+				if b.FullFor(step.TopicID{}) {
+					isr[1] |= bit(pos)
+				} else {
+					isr[0] |= bit(pos)
 				}
 			}
+		}
+		if p.isr = isr[0]; p.isr == 0 {
+			p.isr = isr[1]
 		}
 		if p.isr == 0 {
 			return nil, failf(ErrInvalidAssignment, "all of the brokers %v are fenced or shutting down", ids)
 		}
+		p.state = uint8(bits.TrailingZeros16(uint16(p.isr)) + 1)
 		p.set = e.intern(replicaSet{ids: slices.Clone(ids)})
 		parts[i] = p
 	}

@@ -37,8 +37,29 @@ type Broker struct {
 	Rack        string
 	Endpoints   []Endpoint
 	Dirs        []step.TopicID // directory ids
+	Full        []step.TopicID // those of them that take no records for want of space, in the same order
 	BootID      string         // boot id of the operating system at registration
 	Voter       bool
+}
+
+// FullFor says whether a replica of this broker takes no records for want of space.
+// dir is where it lies; one that lies in none of the broker's directories, or
+// nobody knows where, is given room as long as one has some.
+func (b *Broker) FullFor(dir step.TopicID) bool {
+	if !slices.Contains(b.Dirs, dir) {
+		return len(b.Full) > 0 && len(b.Full) == len(b.Dirs)
+	}
+	return slices.Contains(b.Full, dir)
+}
+
+// Among is those of a broker's directories that are in a list, nil: none.
+func (b *Broker) Among(list []step.TopicID) (dirs []step.TopicID) {
+	for _, dir := range b.Dirs {
+		if slices.Contains(list, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
 }
 
 // Endpoint is one advertised listener.

@@ -6,7 +6,7 @@ import "github.com/brokerd/brokerd/internal/invariant"
 // partition move (replication rules, 2.3). Whoever wants something fills in the
 // wish, on top of changeOf, and takes what result gives:
 //
-//	complete a reassignment → target ISR → ELR → elect → epochs
+//	who is full leaves → complete a reassignment → target ISR → ELR → elect → epochs
 //
 // It is a pure function of its fields.
 type change struct {
@@ -21,6 +21,7 @@ type change struct {
 	heal    uint8       // state bits to clear: recovering, corrupt, offline
 	harm    uint8       // state bits to set: corrupt, offline
 	active  func(id int32) bool
+	full    func(s *replicaSet, pos int) bool // takes no records for want of space
 	intern  func(replicaSet) *replicaSet
 }
 
@@ -28,7 +29,7 @@ type change struct {
 func (e *Editor) changeOf(t *Topic, p part) change {
 	return change{
 		old: p, set: p.set, isr: p.isr, setting: t.minISR, minISR: p.minISR,
-		active: e.active, intern: e.intern,
+		active: e.active, full: e.full, intern: e.intern,
 	}
 }
 
@@ -82,8 +83,10 @@ func (w *wake) remembered(next part, unclean bool) mask {
 	return w.doubted &^ next.isr
 }
 
-// settle completes a reassignment that can be, computes the ELR and elects.
+// settle leaves out who is full, completes a reassignment that can be, computes the
+// ELR and elects.
 func (c *change) settle(p *part, w *wake, leader int32) (unclean bool) {
+	p.isr = c.roomy(p.set, p.isr)
 	if s := p.set; s.complete(p.isr) {
 		done := c.intern(replicaSet{ids: s.pick(s.target()), dirs: s.pickDirs(s.target())})
 		p.isr = s.moved(p.isr, done)
@@ -103,6 +106,26 @@ func (c *change) settle(p *part, w *wake, leader int32) (unclean bool) {
 	}
 	p.state = p.state&^leaderBits | uint8(pos+1)
 	return unclean
+}
+
+// roomy leaves those out of an in-sync set whose disk is full, if that leaves
+// somebody who can lead: they hold back what is written to the others, and refuse
+// it where they lead. The last one stays, and is read.
+func (c *change) roomy(s *replicaSet, isr mask) mask {
+	full, others := mask(0), false
+	for i, id := range s.ids {
+		switch {
+		case !isr.has(i):
+		case c.full(s, i):
+			full |= bit(i)
+		default:
+			others = others || c.active(id)
+		}
+	}
+	if !others {
+		return isr
+	}
+	return isr &^ full
 }
 
 // mayLead says whether a replica may lead without anything else changing.
@@ -154,14 +177,20 @@ func (c *change) lead(p *part, pos int) {
 	}
 }
 
-// first is the first replica in assignment order that is in m and active.
+// first is the first replica in assignment order that is in m and active; one that
+// is full only where no other is.
 func (c *change) first(p part, m mask) int {
+	full := -1
 	for i, id := range p.set.ids {
-		if m.has(i) && c.active(id) {
+		switch {
+		case !m.has(i) || !c.active(id):
+		case !c.full(p.set, i):
 			return i
+		case full < 0:
+			full = i
 		}
 	}
-	return -1
+	return full
 }
 
 func (c *change) check(p part) {

@@ -50,10 +50,12 @@ func drawPart(t *rapid.T) (part, map[int32]bool) {
 func TestChangeProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		old, active := drawPart(t)
+		full := mask(rapid.IntRange(0, 1<<len(old.set.ids)-1).Draw(t, "full"))
 		n := len(old.set.ids)
 		c := change{
 			old: old, set: old.set, isr: old.isr, setting: int8(rapid.IntRange(0, n).Draw(t, "setting")), minISR: old.minISR,
 			active: func(id int32) bool { return active[id] },
+			full:   func(s *replicaSet, pos int) bool { return full.has(int(s.ids[pos]) - 1) },
 			intern: func(s replicaSet) *replicaSet { return &s },
 			prefer: rapid.Bool().Draw(t, "prefer"), rescue: rapid.Bool().Draw(t, "rescue"),
 		}
@@ -111,6 +113,15 @@ func TestChangeProperties(t *testing.T) {
 		if next.isr|next.elr != 0 && next.doubted() != want {
 			t.Fatalf("E3: unclean %v leaves %b in doubt, want %b: %+v to %+v", unclean, next.doubted(), want, old, next)
 		}
+		// Who is full is in sync, or leads, only where nobody active has room.
+		roomy, crowded := false, next.leaderPos() >= 0 && c.full(next.set, next.leaderPos())
+		for i, id := range next.set.ids {
+			roomy = roomy || next.isr.has(i) && active[id] && !c.full(next.set, i)
+			crowded = crowded || next.isr.has(i) && c.full(next.set, i)
+		}
+		if roomy && crowded {
+			t.Fatalf("%b are full, and in sync beside others: %+v", full, next)
+		}
 		// E2: a partition with somebody active in sync has a leader.
 		for i, id := range next.set.ids {
 			if next.isr.has(i) && active[id] && next.leaderPos() < 0 {
@@ -121,7 +132,7 @@ func TestChangeProperties(t *testing.T) {
 			t.Fatal("E3: an unclean election that nobody asked for")
 		}
 		// Nothing moves twice.
-		again := change{old: next, set: next.set, isr: next.isr, setting: c.setting, minISR: next.minISR, active: c.active, intern: c.intern}
+		again := change{old: next, set: next.set, isr: next.isr, setting: c.setting, minISR: next.minISR, active: c.active, full: c.full, intern: c.intern}
 		if _, more, _ := again.result(); more {
 			t.Fatalf("the same wish again moves %+v", next)
 		}

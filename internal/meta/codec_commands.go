@@ -193,6 +193,14 @@ func (c NoteRecovery) encode(b []byte, _ uint8) []byte { return putRecovery(b, R
 
 func decodeNoteRecovery(_ uint8, d *decoder) Command { return NoteRecovery(d.recovery()) }
 
+func (c NoteFull) encode(b []byte, _ uint8) []byte {
+	return putIDs(putInt(putInt(b, int64(c.Broker)), c.BrokerEpoch), c.Dirs)
+}
+
+func decodeNoteFull(_ uint8, d *decoder) Command {
+	return NoteFull{Broker: d.i32(), BrokerEpoch: d.i64(), Dirs: d.ids()}
+}
+
 func putRecovery(b []byte, r Recovery) []byte {
 	b = putInt(putInt(append(b, r.ID[:]...), r.TimeMs), int64(r.Node))
 	b = putUint(append(b, r.Directory[:]...), r.Kept)

@@ -26,6 +26,7 @@ func oneOfEach() []Command {
 		AlterPartition{Broker: 1, BrokerEpoch: 2, Topic: tid(1), Partition: 3, LeaderEpoch: 4, PartitionEpoch: 5, ISR: []ISRMember{{1, 2}, {3, -1}}, Recovered: true},
 		ElectLeader{tid(1), 2, true}, Reassign{tid(1), 2, []int32{1, 2, 3}}, Reassign{Topic: tid(1), Partition: 2},
 		ReportFault{1, 2, true, ids}, AssignDir{Broker: 1, BrokerEpoch: 2, Dir: tid(5), Partitions: ids},
+		NoteFull{1, 2, []step.TopicID{tid(4), tid(5)}},
 		NoteVoters{[]Voter{{1, tid(6), ends}, {2, tid(7), nil}}},
 		NoteRecovery{ID: tid(8), TimeMs: 9, Node: 1, Directory: tid(6), Kept: 10, Lost: []Voter{{2, tid(7), ends}}},
 	}

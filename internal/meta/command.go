@@ -175,6 +175,15 @@ type AssignDir struct {
 	first bool
 }
 
+// NoteFull says which of a broker's directories take no records for want of space;
+// the others have room. Their replicas leave the in-sync sets, and with them the
+// lead, where somebody else can have it.
+type NoteFull struct {
+	Broker      int32
+	BrokerEpoch int64
+	Dirs        []step.TopicID
+}
+
 // NoteVoters records the raft group's voters, for clients to be told.
 type NoteVoters struct{ Voters []Voter }
 
@@ -210,6 +219,7 @@ func (NoteVoters) kind() kind          { return 15 }
 func (PurgeTopic) kind() kind          { return 16 }
 func (SetFeatureLevel) kind() kind     { return 17 }
 func (NoteRecovery) kind() kind        { return 18 }
+func (NoteFull) kind() kind            { return 19 }
 func (Malformed) kind() kind           { return 0 }
 
 // kindInfo is one row of the table of commands. A command that changes its bytes,
@@ -242,7 +252,7 @@ func infoOf(k kind) (kindInfo, bool) {
 	return kinds[k], true
 }
 
-var kinds = [19]kindInfo{
+var kinds = [20]kindInfo{
 	1:  {"CreateTopic", decodeCreateTopic, []int16{1}},
 	2:  {"DeleteTopic", decodeDeleteTopic, []int16{1}},
 	3:  {"CreatePartitions", decodeCreatePartitions, []int16{1}},
@@ -261,6 +271,7 @@ var kinds = [19]kindInfo{
 	16: {"PurgeTopic", decodePurgeTopic, []int16{1}},
 	17: {"SetFeatureLevel", decodeSetFeatureLevel, []int16{1}},
 	18: {"NoteRecovery", decodeNoteRecovery, []int16{2}},
+	19: {"NoteFull", decodeNoteFull, []int16{3}},
 }
 
 // KindName names the kind of a command, for logs and dumps.

@@ -26,6 +26,8 @@
 //	    among the replicas), R12 (the leader is in sync and active when elected)
 //	    and R13 (epochs never fall). After an unclean election it remembers who
 //	    has not been in sync since: they may cut below their high watermarks.
+//	    Who is full is not in sync, so does not lead, where somebody active with
+//	    room is in sync.
 //	M5  a broker that registers anew is out of every ISR, and out of the ELR
 //	    where its tail may be gone, in the entry of its registration (S1, S2).
 //	M6  the name index, the folded names, the ordered names and the topics hold

@@ -126,6 +126,12 @@ func (e *Editor) active(id int32) bool {
 	return ok && b.State == Active
 }
 
+// full says whether a replica takes no records for want of space.
+func (e *Editor) full(s *replicaSet, pos int) bool {
+	b, ok := e.im.Broker(s.ids[pos])
+	return ok && len(b.Full) > 0 && b.FullFor(s.dir(pos))
+}
+
 // putBroker writes a registration, a new one or one that differs.
 func (e *Editor) putBroker(b *Broker) {
 	e.ownBrokerList()

@@ -2,4 +2,4 @@
 
 package meta
 
-const MaxLevel int16 = 2
+const MaxLevel int16 = 3

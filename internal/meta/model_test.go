@@ -104,7 +104,7 @@ func (h *history) command() Command {
 		epoch--
 	}
 	topic, part := h.partition()
-	switch r.IntN(15) {
+	switch r.IntN(16) {
 	case 0, 1:
 		h.made++
 		id := tid(byte(h.made), byte(h.made>>8), 4)
@@ -135,6 +135,9 @@ func (h *history) command() Command {
 		c.Incarnation = tid(byte(broker), byte(h.c.at), byte(h.c.at>>8), 6)
 		c.BootID = fmt.Sprint(r.IntN(2))
 		if r.IntN(2) == 0 {
+			c.Dirs = append(c.Dirs, tid(byte(broker), 1, 2))
+		}
+		if r.IntN(2) == 0 {
 			c.CleanEpoch = epoch
 		}
 		c.Intact, c.DefaultISR = r.IntN(2) == 0, r.IntN(2) == 0
@@ -150,10 +153,20 @@ func (h *history) command() Command {
 			return Reassign{Topic: topic, Partition: part}
 		}
 		return Reassign{topic, part, h.replicas()}
+	case 14:
+		c := NoteFull{Broker: broker, BrokerEpoch: epoch}
+		if b, ok := h.c.im.Broker(broker); ok {
+			for _, dir := range b.Dirs {
+				if r.IntN(2) == 0 {
+					c.Dirs = append(c.Dirs, dir)
+				}
+			}
+		}
+		return c
 	}
 	id := []step.PartitionID{{Topic: topic, Index: part}}
 	if r.IntN(2) == 0 {
-		return AssignDir{Broker: broker, BrokerEpoch: epoch, Dir: tid(byte(broker), 0, 2), Partitions: id}
+		return AssignDir{Broker: broker, BrokerEpoch: epoch, Dir: tid(byte(broker), byte(r.IntN(2)), 2), Partitions: id}
 	}
 	return ReportFault{broker, epoch, r.IntN(2) == 0, id}
 }
@@ -209,8 +222,29 @@ func (h *history) proposal(topic step.TopicID, i int32) Command {
 	return a
 }
 
+// roomFirst: who is full is in sync only where nobody is who has room.
+func (h *history) roomFirst(im *Image) {
+	for t := range im.Topics() {
+		for i := range t.Partitions() {
+			p, _ := t.Partition(i)
+			full, roomy := 0, 0
+			for _, id := range p.ISR() {
+				if p.Full(im, id) {
+					full++
+				} else {
+					roomy++
+				}
+			}
+			if full > 0 && roomy > 0 || p.Leader < 0 && full+roomy > 0 {
+				h.t.Fatalf("seed %d entry %d: %d full ones in sync beside %d with room: %+v", h.seed, h.c.at, full, roomy, p)
+			}
+		}
+	}
+}
+
 func (h *history) check(before, next *Image, changes Changes) {
 	h.indexes(next)
+	h.roomFirst(next)
 	for t := range next.Topics() {
 		old, ok := before.Topic(t.ID)
 		if !ok {

@@ -87,6 +87,14 @@ func (s *replicaSet) strangers(to *replicaSet) mask {
 	return m
 }
 
+// dir is where a replica lies, zero: nobody knows.
+func (s *replicaSet) dir(pos int) step.TopicID {
+	if s.dirs == nil {
+		return step.TopicID{}
+	}
+	return s.dirs[pos]
+}
+
 // placed is the set with another directory for one replica.
 func (s *replicaSet) placed(pos int, dir step.TopicID) replicaSet {
 	next := replicaSet{ids: s.ids, adding: s.adding, removing: s.removing, dirs: make([]step.TopicID, len(s.ids))}
@@ -197,6 +205,18 @@ func (p *Partition) HasReplica(id int32) bool { return slices.Contains(p.Replica
 // took for committed may have to go.
 func (p *Partition) Doubted(id int32) bool {
 	return p.doubted.has(slices.Index(p.Replicas, id))
+}
+
+// Full says whether a replica takes no records for want of space, as far as an
+// image knows.
+func (p *Partition) Full(im *Image, id int32) bool {
+	b, ok := im.Broker(id)
+	pos := slices.Index(p.Replicas, id)
+	if !ok || pos < 0 {
+		return false
+	}
+	s := replicaSet{dirs: p.Dirs}
+	return b.FullFor(s.dir(pos))
 }
 
 // ISRMask has bit i set when Replicas[i] is in sync.

@@ -25,6 +25,7 @@ import (
 //	            the next partitions of the topic before
 //	 8 end
 //	 9 recovery of the quorum, oldest first; from level 2 on
+//	10 full     directories of the broker before that take no records; from level 3 on
 //
 // An item is never split over blocks; the first two are a block of their own. Topics come in name order, then the
 // deleted ones by id.
@@ -45,6 +46,7 @@ const (
 	itemParts
 	itemEnd
 	itemRecovery
+	itemFull
 )
 
 // WriteSnapshot writes im. It holds one block in memory.
@@ -112,6 +114,9 @@ func (s *snapshotWriter) broker(r *Broker) {
 	b = append(append(b, r.Incarnation[:]...), byte(r.State))
 	b = putEndpoints(putString(b, r.Rack), r.Endpoints)
 	s.b = putBool(putString(putIDs(b, r.Dirs), r.BootID), r.Voter)
+	if len(r.Full) > 0 {
+		s.b = putIDs(append(s.b, itemFull), r.Full)
+	}
 	s.flush(snapshotBlock)
 }
 

@@ -152,6 +152,8 @@ func (s *snapshotReader) item(tag uint8, d *decoder) error {
 		s.e.im.voters = d.voters()
 	case itemBroker:
 		return s.broker(d)
+	case itemFull:
+		return s.full(d)
 	case itemConfig:
 		r := Resource{ResourceType(d.i8()), d.string()}
 		if m := d.strings(); d.err == nil {
@@ -192,6 +194,18 @@ func (s *snapshotReader) broker(d *decoder) error {
 		return fmt.Errorf("%w: broker %d is out of order", ErrSnapshot, b.ID)
 	}
 	s.e.im.brokers = append(s.e.im.brokers, b)
+	return nil
+}
+
+func (s *snapshotReader) full(d *decoder) error {
+	dirs, brokers := d.ids(), s.e.im.brokers
+	if len(brokers) == 0 {
+		return fmt.Errorf("%w: full directories of no broker", ErrSnapshot)
+	}
+	b := brokers[len(brokers)-1]
+	if b.Full = b.Among(dirs); len(b.Full) == 0 || len(b.Full) != len(dirs) {
+		return fmt.Errorf("%w: broker %d has full directories that are not its own", ErrSnapshot, b.ID)
+	}
 	return nil
 }
 
