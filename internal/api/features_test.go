@@ -25,8 +25,8 @@ func TestWantedLevel(t *testing.T) {
 		{"down, called up", metadataFeature, 1, upgrade, 2, 2, "without setting the upgrade type"},
 		{"down", metadataFeature, 1, safeDowngrade, 2, 2, "It never falls"},
 		{"down by force", metadataFeature, 1, unsafeDowngrade, 2, 2, "It never falls"},
-		{"of the future", metadataFeature, meta.MaxLevel + 1, upgrade, 1, 1, "Local controller 7 only supports versions 1-2"},
-		{"none", metadataFeature, 0, safeDowngrade, 1, 1, "only supports versions 1-2"},
+		{"of the future", metadataFeature, meta.MaxLevel + 1, upgrade, 1, 1, "Local controller 7 only supports versions 1-3"},
+		{"none", metadataFeature, 0, safeDowngrade, 1, 1, "only supports versions 1-3"},
 		{"Kafka's", "metadata.version", 30, upgrade, 1, 1, "Local controller 7 does not support this feature."},
 		{"no type", metadataFeature, 2, 0, 1, 1, "does not support the given upgrade type"},
 	}

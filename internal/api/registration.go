@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -24,10 +25,12 @@ import (
 //	62  tag 10000  boot id      the operating system's, as text
 //	    tag 10001  one byte     1 disk error, 2 logs intact, 4 durability=isr, 8 votes
 //	63  tag 10000  int64        last index of the broker's raft log
+//	    tag 10001  16 bytes     each: a directory that takes no records for want of space; no tag: none
 const (
 	tagBootID    = 10000
 	tagLastIndex = 10000
 	tagFacts     = 10001
+	tagFull      = 10001
 )
 
 const (
@@ -107,6 +110,13 @@ func HeartbeatRequest(h controller.Heartbeat) *kmsg.BrokerHeartbeatRequest {
 	req.BrokerID, req.BrokerEpoch, req.CurrentMetadataOffset = h.Broker, h.Epoch, int64(h.Applied)
 	req.WantFence, req.WantShutdown = h.WantFence, h.WantShutdown
 	req.UnknownTags.Set(tagLastIndex, binary.BigEndian.AppendUint64(nil, h.Last))
+	if len(h.Full) > 0 {
+		var ids []byte
+		for _, dir := range h.Full {
+			ids = append(ids, dir[:]...)
+		}
+		req.UnknownTags.Set(tagFull, ids)
+	}
 	return req
 }
 
@@ -116,8 +126,15 @@ func heartbeatOf(req *kmsg.BrokerHeartbeatRequest) controller.Heartbeat {
 		WantFence: req.WantFence, WantShutdown: req.WantShutdown,
 	}
 	req.UnknownTags.Each(func(tag uint32, v []byte) {
-		if tag == tagLastIndex && len(v) == 8 {
+		switch {
+		case tag == tagLastIndex && len(v) == 8:
 			h.Last = binary.BigEndian.Uint64(v)
+		case tag == tagFull:
+			for id := range slices.Chunk(v, len(step.TopicID{})) {
+				if len(id) == len(step.TopicID{}) {
+					h.Full = append(h.Full, step.TopicID(id))
+				}
+			}
 		}
 	})
 	return h

@@ -34,12 +34,12 @@ func TestRegistrationTravels(t *testing.T) {
 			t.Errorf("%+v\narrives as %+v", want, got)
 		}
 	}
-	beat := controller.Heartbeat{Broker: 2, Epoch: 9, Applied: 12, Last: 1 << 40, WantFence: true, WantShutdown: true}
+	beat := controller.Heartbeat{Broker: 2, Epoch: 9, Applied: 12, Last: 1 << 40, WantFence: true, WantShutdown: true, Full: []step.TopicID{{1}, {2, 15: 3}}}
 	req := HeartbeatRequest(beat)
 	req.Version = 1
 	var back kmsg.BrokerHeartbeatRequest
 	back.Version = 1
-	if err := back.ReadFrom(req.AppendTo(nil)); err != nil || heartbeatOf(&back) != beat {
+	if err := back.ReadFrom(req.AppendTo(nil)); err != nil || !reflect.DeepEqual(heartbeatOf(&back), beat) {
 		t.Errorf("%+v arrives as %+v, %v", beat, heartbeatOf(&back), err)
 	}
 }

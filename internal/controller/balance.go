@@ -69,7 +69,7 @@ func unbalanced(im *meta.Image, id step.PartitionID) (partitionEpoch int32, yes 
 		return 0, false
 	}
 	p, ok := t.Partition(id.Index)
-	if !ok || p.Leader < 0 || p.Leader == p.Replicas[0] || !p.InISR(p.Replicas[0]) {
+	if !ok || p.Leader < 0 || p.Leader == p.Replicas[0] || !p.InISR(p.Replicas[0]) || p.Full(im, p.Replicas[0]) {
 		return 0, false
 	}
 	b, ok := im.Broker(p.Replicas[0])

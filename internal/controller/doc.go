@@ -48,6 +48,7 @@
 //	    Refused twice within 300 ms where it listened, it is dead; silent, after
 //	    its session. The same makes a voter whose raft leader's stream has ended
 //	    stand for election at once, each in its turn (heir.go).
+//	    What heartbeats say of full directories is noted when it changes (full.go).
 //	C6  the epoch of this broker is acted on only when its own image shows it.
 //	C7  the queue holds 4 MiB at most, one entry is 256 KiB unless a single
 //	    command is larger, one proposal is under way at a time.

@@ -156,8 +156,11 @@ func (c *Controller) plan(ctx context.Context) {
 		return
 	}
 	for _, cmd := range cmds {
-		if s, ok := cmd.(meta.SetBrokerState); ok {
+		switch s := cmd.(type) {
+		case meta.SetBrokerState:
 			c.o.Log.Info("broker changes state", "broker", s.ID, "epoch", s.Epoch, "state", s.State.String())
+		case meta.NoteFull:
+			c.logFull(s)
 		}
 	}
 	if err := c.proposeEarly(ctx, cmds...); err != nil && ctx.Err() == nil {

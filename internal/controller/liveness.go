@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"slices"
+
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/step"
 )
@@ -14,6 +16,7 @@ type Heartbeat struct {
 	Last         uint64 // last index of its log
 	WantFence    bool
 	WantShutdown bool
+	Full         []step.TopicID // its directories that take no records for want of space
 }
 
 // HeartbeatReply is what the controller makes of it.
@@ -36,7 +39,9 @@ type session struct {
 	last         uint64
 	wantFence    bool
 	wantShutdown bool
-	leaveAt      uint64 // index from which on the image shows it as shutting down; 0: not yet
+	told         bool           // full is what its heartbeats say
+	full         []step.TopicID // of its directories, in their order
+	leaveAt      uint64         // index from which on the image shows it as shutting down; 0: not yet
 }
 
 // Liveness is what Plan may know of the world beside the image.
@@ -113,6 +118,9 @@ func (l *Liveness) heard(b *meta.Broker, h Heartbeat, now step.Instant, nowMs in
 	}
 	news = news || s.wantFence != h.WantFence || s.wantShutdown != h.WantShutdown ||
 		b.State == meta.Fenced && !h.WantFence && !h.WantShutdown && int64(h.Applied) >= b.Epoch
+	full := b.Among(h.Full)
+	news = news || !s.told || !slices.Equal(s.full, full)
+	s.told, s.full = true, full
 	s.heard, s.dead, s.seen, s.seenMs = true, false, now, nowMs
 	s.applied, s.last = max(s.applied, h.Applied), max(s.last, h.Last)
 	s.wantFence, s.wantShutdown = h.WantFence, h.WantShutdown

@@ -281,6 +281,9 @@ func (c *Controller) remoteLeader() (int32, bool) {
 	return leader, ok && leader != c.o.Node
 }
 
+// Beat sends a heartbeat at once: there is something that the controller should know.
+func (c *Controller) Beat() { c.signal() }
+
 // heartbeatOnce sends one heartbeat and says how long to wait for the next.
 func (c *Controller) heartbeatOnce(ctx context.Context, epoch int64) time.Duration {
 	c.mu.Lock()
@@ -289,6 +292,9 @@ func (c *Controller) heartbeatOnce(ctx context.Context, epoch int64) time.Durati
 	h := Heartbeat{
 		Broker: c.o.Node, Epoch: epoch, Applied: c.o.Catalog.Image().Index(),
 		Last: c.lastIndex(), WantShutdown: leaving,
+	}
+	if c.o.FullDirs != nil {
+		h.Full = c.o.FullDirs()
 	}
 	reply, err := c.heartbeat(ctx, h)
 	switch {

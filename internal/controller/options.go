@@ -36,6 +36,10 @@ type Options struct {
 	// Full reports whether the metadata directory is nearly full (S8); nil: never.
 	Full func() bool
 
+	// FullDirs lists the log directories of this broker that take no records for want
+	// of space; nil: none ever. It does not wait.
+	FullDirs func() []step.TopicID
+
 	Log *slog.Logger // nil: slog.Default
 
 	// The zero values mean Kafka-like defaults that decisions 4.6 gives.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/step"
 )
 
 // Placement is what PlaceReplicas may choose from.
@@ -51,8 +52,8 @@ func draining(im *meta.Image, id int32) bool {
 }
 
 // circleOf lists brokers so that neighbours are of different racks as long as
-// possible. racks is how many there are. Fenced ones and those about to go are
-// among them only when that is said.
+// possible. racks is how many there are. Fenced ones, and those about to go or whose
+// disks are full, are among them only when that is said.
 func circleOf(im *meta.Image, fenced, going bool) (circle []*meta.Broker, racks int) {
 	byRack := map[string][]*meta.Broker{}
 	var names []string
@@ -61,7 +62,7 @@ func circleOf(im *meta.Image, fenced, going bool) (circle []*meta.Broker, racks 
 		if b.State != meta.Active && !(fenced && b.State == meta.Fenced) {
 			continue
 		}
-		if !going && draining(im, b.ID) {
+		if !going && (draining(im, b.ID) || b.FullFor(step.TopicID{})) {
 			continue
 		}
 		if byRack[b.Rack] == nil {
@@ -107,12 +108,12 @@ func placeOne(im *meta.Image, circle []*meta.Broker, racks int, at uint, rf int)
 	return preferActive(im, circle, ids)
 }
 
-// preferActive puts active brokers before fenced ones and those about to go, else
-// in the same order: the first replica is to lead.
+// preferActive puts active brokers before fenced ones, those about to go and those
+// whose disks are full, else in the same order: the first replica is to lead.
 func preferActive(im *meta.Image, circle []*meta.Broker, ids []int32) []int32 {
 	fenced := func(id int32) bool {
 		i := slices.IndexFunc(circle, func(b *meta.Broker) bool { return b.ID == id })
-		return circle[i].State != meta.Active || draining(im, id)
+		return circle[i].State != meta.Active || draining(im, id) || circle[i].FullFor(step.TopicID{})
 	}
 	slices.SortStableFunc(ids, func(a, b int32) int {
 		switch fa, fb := fenced(a), fenced(b); {

@@ -20,6 +20,7 @@ const planLimit = 1000
 // live since when it has known of a deletion, who may soon get a lead back, and
 // what it has looked at.
 func Plan(im *meta.Image, live *Liveness, self int32, now step.Instant) (cmds []meta.Command) {
+	cmds = fillings(im, live)
 	for b := range im.Brokers() {
 		if to, move := duty(b, live, self, now); move && len(cmds) < planLimit {
 			cmds = append(cmds, meta.SetBrokerState{ID: b.ID, Epoch: b.Epoch, State: to})
