@@ -18,6 +18,7 @@ import (
 	"github.com/brokerd/brokerd/internal/obs"
 	"github.com/brokerd/brokerd/internal/replica"
 	"github.com/brokerd/brokerd/internal/server"
+	"github.com/brokerd/brokerd/internal/step"
 	"github.com/brokerd/brokerd/internal/storage"
 	"github.com/brokerd/brokerd/internal/vfs"
 	"github.com/brokerd/brokerd/internal/wire"
@@ -201,7 +202,7 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 		Address: b.raftAddress(ctx), Catalog: b.catalog, Network: b.o.Network, Stores: stores, Log: b.o.Log,
 		Remote: remote{b}, InterBroker: c.InterBroker, HeartbeatInterval: c.HeartbeatInterval, SessionTimeout: c.SessionTimeout,
 		ElectionTimeout: c.ElectionTimeout, SnapshotBytes: c.SnapshotBytes, BalanceInterval: c.BalanceInterval, UncleanElection: c.UncleanElection,
-		Full: func() bool { return b.logs != nil && b.logs.Full(dir) },
+		Full: func() bool { return b.logs != nil && b.logs.Full(dir) }, FullDirs: b.fullDirs,
 	}
 	if c.Groups.ReplicationFactor == 0 {
 		o.Grow = append(o.Grow, offsetsTopic)
@@ -261,7 +262,7 @@ func (b *Broker) isReady() bool {
 func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	c := b.o.Conf
 	b.logs, err = storage.Open(ctx, storage.Options{
-		FS: b.o.FS, Dirs: c.LogDirs, Unusable: b.unusable, Flushed: b.replicas.Flushed, Began: b.replicas.Began, DirFailed: b.dirFailed, Clean: clean,
+		FS: b.o.FS, Dirs: c.LogDirs, Unusable: b.unusable, Flushed: b.replicas.Flushed, Began: b.replicas.Began, DirFailed: b.dirFailed, Filled: b.control.Beat, Clean: clean,
 		MaxOpenFiles: openFileLimit(), RetentionInterval: c.RetentionCheckInterval, CheckpointInterval: c.CheckpointInterval,
 		ProducerExpiry: c.Limits(conf.Dynamic{}).ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
 		ConfigOf: b.replicas.ConfigOf, NoCleaner: !c.CleanerEnable, Cleaner: b.replicas.Cleaner,
@@ -278,6 +279,15 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 func (b *Broker) dirFailed(dir string, err error) {
 	b.latchDiskError(dir, err)
 	b.replicas.DirFailed(dir, err)
+}
+
+// fullDirs is the ids of the log directories that take no records for want of space.
+// It is asked from this broker's registration on, when its logs are open.
+func (b *Broker) fullDirs() (ids []step.TopicID) {
+	for _, dir := range b.logs.FullDirs() {
+		ids = append(ids, b.identity.Directories[dir])
+	}
+	return ids
 }
 
 // joined waits until the cluster knows this broker and its partitions are led

@@ -74,6 +74,7 @@ var clusterFamilies = []obs.Family{
 	{Name: "brokerd_partitions", Help: "Partitions in the cluster.", Kind: obs.GaugeKind},
 	{Name: "brokerd_brokers", Help: "Registered brokers, by state.", Kind: obs.GaugeKind, Labels: []string{"state"}},
 	{Name: "brokerd_unclean_elections_total", Help: "Leaders given while this node was the controller that may lack acknowledged records.", Kind: obs.CounterKind},
+	{Name: "brokerd_full_log_dirs", Help: "Log directories that take no records for want of space, as the cluster knows: others lead instead where they can.", Kind: obs.GaugeKind, Labels: []string{"broker"}},
 }
 
 func (b *Broker) collectCluster(s *obs.Scrape) {
@@ -92,6 +93,9 @@ func (b *Broker) collectCluster(s *obs.Scrape) {
 		s.Emit(5, float64(n), state)
 	}
 	s.Emit(6, float64(b.control.UncleanElections()))
+	for br := range im.Brokers() {
+		s.Emit(7, float64(len(br.Full)), strconv.Itoa(int(br.ID)))
+	}
 }
 
 var logFamilies = []obs.Family{

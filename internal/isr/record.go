@@ -28,7 +28,7 @@ type Record struct {
 	PartitionEpoch int32
 	Replicas       []int32
 	ISR            Mask
-	Eligible       Mask    // replicas whose broker is ACTIVE: they may join
+	Eligible       Mask    // replicas whose broker is ACTIVE, and their disk not full: they may join
 	BrokerEpochs   []int64 // by replica; nil: not known yet, so no follower is accepted
 	MinISR         int
 	Recovering     bool // elected uncleanly and not yet RECOVERED: ISR stays {leader}

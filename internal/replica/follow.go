@@ -33,7 +33,8 @@ func (w *work) take(f *following, r *kmsg.FetchResponseTopicPartition) {
 		w.lost(f)
 		f.rest = min(max(2*f.rest, restMin), max(w.l.m.conf.ReplicaFetchBackoff, restMin))
 		f.after = time.Now().Add(f.rest)
-		if f.rest > 8*restMin || !passing(err) {
+		full := errors.Is(err, storage.ErrDiskFull) // storage has told the operator, once for all partitions
+		if !full && (f.rest > 8*restMin || !passing(err)) {
 			w.l.log.Warn("partition does not follow; trying again", "topic", f.p.topic, "partition", f.p.id.Index, "epoch", f.epoch, "err", err)
 		}
 	}
@@ -53,8 +54,8 @@ func (w *work) queueIfOpen(f *following) {
 // errOver ends following: another role comes, or none is possible.
 var errOver = errors.New("following is over")
 
-// passing errors are those of a leader that has not heard yet, or of one that
-// was replaced: the next image ends them.
+// passing errors are those of a leader that has not heard yet, or of one that was
+// replaced: the next image ends them.
 func passing(err error) bool {
 	for _, k := range []error{kerr.NotLeaderForPartition, kerr.FencedLeaderEpoch, kerr.UnknownLeaderEpoch, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID} {
 		if errors.Is(err, k) {

@@ -42,12 +42,12 @@ func (m *Manager) wanted(im *meta.Image, id step.PartitionID, c *conf.Topic) wan
 		Replicas: rec.Replicas, ISR: isr.Mask(rec.ISRMask()), MinISR: int(rec.MinISR), Recovering: rec.Recovering,
 		Unclean: rec.Doubted(m.self),
 	}
-	m.brokers(im, &w.rec)
+	m.brokers(im, &rec, &w.rec)
 	return w
 }
 
 // brokers fills in what the image knows of the replicas' brokers.
-func (m *Manager) brokers(im *meta.Image, rec *isr.Record) {
+func (m *Manager) brokers(im *meta.Image, part *meta.Partition, rec *isr.Record) {
 	if len(rec.Replicas) == 1 {
 		return // nobody follows
 	}
@@ -56,7 +56,7 @@ func (m *Manager) brokers(im *meta.Image, rec *isr.Record) {
 		rec.BrokerEpochs[i] = -1
 		if b, ok := im.Broker(id); ok {
 			rec.BrokerEpochs[i] = b.Epoch
-			if b.State == meta.Active {
+			if b.State == meta.Active && !part.Full(im, id) {
 				rec.Eligible = rec.Eligible.With(i)
 			}
 		}

@@ -396,7 +396,7 @@ func (l *Log) write(vector [][]byte, pos int64, s *segment) error {
 		return l.dir.fail(errors.Join(err, cut))
 	}
 	if isFull(err) {
-		l.dir.full.Store(true)
+		l.dir.setFull(true)
 		return errors.Join(ErrDiskFull, err)
 	}
 	return l.dir.fail(err)

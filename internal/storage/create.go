@@ -111,7 +111,7 @@ func (l *Log) createDir() (fresh bool, metadata vfs.File, err error) {
 func (d *logDir) broken(err error) error {
 	switch {
 	case isFull(err):
-		d.full.Store(true)
+		d.setFull(true)
 		return errors.Join(ErrDiskFull, err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return errors.Join(ErrNoDescriptors, err)

@@ -103,7 +103,10 @@ func (d *logDir) clearNote() {
 	}
 }
 
-// Free space is asked for at most once a second, and only by who appends (S8).
+// Free space is asked for at most once a second, by who appends and who asks FullDirs
+// (S8). A directory that was full takes records again only when a quarter more than
+// the reserve is free: whatever moves away from it and back should not do so with
+// every segment that retention deletes.
 const (
 	askEvery    = time.Second
 	leastFree   = 64 << 20
@@ -113,15 +116,20 @@ const (
 
 // room refuses appends while the directory is short of space.
 func (d *logDir) room(now time.Time) error {
+	d.look(now)
+	if d.full.Load() {
+		free, least := d.free.Load(), needed(d.total.Load(), true)
+		return fmt.Errorf("%s has %d MiB free and takes records from %d MiB on: %w", d.path, free>>20, least>>20, ErrDiskFull)
+	}
+	return nil
+}
+
+// look asks for the free space, if nobody did within askEvery.
+func (d *logDir) look(now time.Time) {
 	last := d.asked.Load()
 	if n := now.UnixNano(); (n-last >= int64(askEvery) || n < last) && d.asked.CompareAndSwap(last, n) {
 		d.ask()
 	}
-	if d.full.Load() {
-		free, least := d.free.Load(), reserve(d.total.Load())
-		return fmt.Errorf("%s has %d MiB free and takes records from %d MiB on: %w", d.path, free>>20, least>>20, ErrDiskFull)
-	}
-	return nil
 }
 
 // ask looks at the free space. An error leaves things as they are.
@@ -137,21 +145,37 @@ func (d *logDir) ask() {
 			d.total.Store(total)
 		}
 	}
-	full := short(free, d.total.Load())
-	if d.full.Swap(full) != full {
-		if full {
-			d.logger.Error("log directory is short of space: produce is refused until some is freed", "dir", d.path, "free", free, "needed", reserve(d.total.Load()))
-		} else {
-			d.logger.Info("log directory has space again", "dir", d.path, "free", free)
-		}
+	d.setFull(free < needed(d.total.Load(), d.full.Load()))
+}
+
+// setFull says, once, that appends are refused from now on, or are not any more.
+func (d *logDir) setFull(full bool) {
+	if d.full.Swap(full) == full {
+		return
 	}
+	free := d.free.Load()
+	if full {
+		d.logger.Error("log directory is short of space: it takes no records until some is freed; free space, lower a retention or delete a topic; other replicas in sync lead meanwhile",
+			"dir", d.path, "free", free, "needed", needed(d.total.Load(), true))
+	} else {
+		d.logger.Info("log directory has space again", "dir", d.path, "free", free)
+	}
+	if tell := d.store.options.Filled; tell != nil {
+		tell()
+	}
+}
+
+// needed is how much has to be free for records to be taken.
+func needed(total int64, full bool) int64 {
+	least := reserve(total)
+	if full {
+		least += least / 4
+	}
+	return least
 }
 
 // reserve is what is kept free: below it, produce is refused.
 func reserve(total int64) int64 { return max(leastFree, min(mostReserve, total/100)) }
-
-// short says whether so much free space is too little.
-func short(free, total int64) bool { return free < reserve(total) }
 
 // DirState is one log directory. Err is set once it has failed.
 type DirState struct {

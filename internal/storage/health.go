@@ -1,6 +1,10 @@
 package storage
 
-import "github.com/brokerd/brokerd/internal/vfs"
+import (
+	"time"
+
+	"github.com/brokerd/brokerd/internal/vfs"
+)
 
 // Full reports whether produce is refused in a directory for want of space, or
 // would be: the metadata may lie in one that holds no logs (S8).
@@ -19,7 +23,22 @@ func (s *Store) Full(dir string) bool {
 	if t, ok := s.options.FS.(vfs.Sizer); ok {
 		total, _ = t.Total(dir) // unknown: the least holds
 	}
-	return short(free, total)
+	return free < needed(total, false)
+}
+
+// FullDirs lists the directories in which produce is refused for want of space. It
+// looks once a second, however often it is called.
+func (s *Store) FullDirs() (full []string) {
+	now := time.Now()
+	for _, d := range s.dirs {
+		if d.failure() != nil {
+			continue
+		}
+		if d.look(now); d.full.Load() {
+			full = append(full, d.path)
+		}
+	}
+	return full
 }
 
 // Blind reports whether a directory had failed when the store was opened: what

@@ -126,7 +126,7 @@ func (d *logDir) sort(err error) error {
 		return d.fail(err)
 	}
 	if isFull(err) {
-		d.full.Store(true)
+		d.setFull(true)
 		return errors.Join(ErrDiskFull, err)
 	}
 	return err

@@ -30,6 +30,9 @@ type Options struct {
 	Synced func(took time.Duration)
 	// DirFailed is called once when a directory has failed for good (S3).
 	DirFailed func(dir string, err error)
+	// Filled is called when a directory has become full, or has room again; FullDirs
+	// says which. It must not block. May be nil.
+	Filled func()
 	// Clean is what the broker's marker says of the last stop. The checkpoint
 	// decides by itself what is to be scanned; a contradiction is logged.
 	Clean bool
@@ -251,14 +254,19 @@ func (s *Store) Log(id step.PartitionID, topic string, c Config) (*Log, error) {
 	}
 }
 
-// placeLocked chooses the directory: where the log is, or where the fewest are.
+// placeLocked chooses the directory: where the log is, or where the fewest are, of
+// those that have room if there are any.
 func (s *Store) placeLocked(id step.PartitionID) *logDir {
 	if f, ok := s.found[id]; ok {
 		return f.dir
 	}
 	var best *logDir
 	for _, d := range s.dirs {
-		if d.failure() == nil && (best == nil || d.logs < best.logs) {
+		switch {
+		case d.failure() != nil:
+		case best == nil || best.full.Load() && !d.full.Load():
+			best = d
+		case d.full.Load() == best.full.Load() && d.logs < best.logs:
 			best = d
 		}
 	}

@@ -95,22 +95,22 @@ func upgrade(t *testing.T, older string) {
 	run(c.Nodes[2], newer)
 	create("new")
 	level("1")
-	if out, err := features(c.Nodes[1], "upgrade", "--dry-run"); err != nil || !strings.Contains(out, "can go from 1 to 2") {
+	if out, err := features(c.Nodes[1], "upgrade", "--dry-run"); err != nil || !strings.Contains(out, "can go from 1 to 3") {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	level("1")
-	if out, err := features(c.Nodes[1], "upgrade"); err != nil || !strings.Contains(out, "went from 1 to 2") {
+	if out, err := features(c.Nodes[1], "upgrade"); err != nil || !strings.Contains(out, "went from 1 to 3") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	level("2")
+	level("3")
 
 	// No way back from here, but nothing is lost by trying.
 	n := c.Nodes[1]
 	n.Stop()
 	n.Use(older)
 	n.Launch()
-	if err := n.TryReady(); err == nil || !strings.Contains(n.Output(), "the cluster is at metadata level 2, this version of brokerd knows up to 1: use a newer brokerd") {
-		t.Fatalf("an older program at level 2: %v\n%s", err, n.Output())
+	if err := n.TryReady(); err == nil || !strings.Contains(n.Output(), "the cluster is at metadata level 3, this version of brokerd knows up to 1: use a newer brokerd") {
+		t.Fatalf("an older program at level 3: %v\n%s", err, n.Output())
 	}
 	n.Kill()
 	n.Use(newer)
