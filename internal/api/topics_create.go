@@ -1,6 +1,8 @@
 package api
 
 import (
+	"sync"
+
 	"github.com/brokerd/brokerd/internal/auth"
 	"github.com/brokerd/brokerd/internal/conf"
 	"github.com/brokerd/brokerd/internal/meta"
@@ -42,6 +44,7 @@ func (v view) planTopics(req *kmsg.CreateTopicsRequest) []creation {
 		count[req.Topics[i].Topic]++
 	}
 	list := make([]creation, len(req.Topics))
+	unset := sync.OnceValues(func() (int8, error) { return v.checkTopic(nil) })
 	keys := make(map[string]string) // names of this request by collision key
 	partitions := 0
 	for i := range req.Topics {
@@ -50,7 +53,7 @@ func (v view) planTopics(req *kmsg.CreateTopicsRequest) []creation {
 			list[i].err = errDuplicateTopic
 			continue
 		}
-		list[i] = v.planTopic(rt)
+		list[i] = v.planTopic(rt, unset)
 		if list[i].err != nil {
 			continue
 		}
@@ -66,7 +69,8 @@ func (v view) planTopics(req *kmsg.CreateTopicsRequest) []creation {
 	return list
 }
 
-func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic) creation {
+// planTopic decides one. unset is what checkTopic says of a topic that sets nothing.
+func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic, unset func() (int8, error)) creation {
 	cmd := meta.CreateTopic{ID: newTopicID(), Name: rt.Topic, Internal: internalTopic(rt.Topic)}
 	err := v.checkNewTopic(rt)
 	if err == nil {
@@ -75,8 +79,12 @@ func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic) creation {
 	if err == nil && rt.Topic == offsetsTopic {
 		v.offsetsConfig(cmd.Config)
 	}
-	if err == nil {
-		cmd.MinISR, err = v.checkSettings(cmd.Config, conf.Dynamic{Cluster: v.im.Config(clusterDefault)})
+	switch {
+	case err != nil:
+	case len(cmd.Config) == 0:
+		cmd.MinISR, err = unset()
+	default:
+		cmd.MinISR, err = v.checkTopic(cmd.Config)
 	}
 	if err == nil {
 		cmd.Assignments, err = v.assignments(rt)
@@ -85,6 +93,11 @@ func (v view) planTopic(rt *kmsg.CreateTopicsRequestTopic) creation {
 		err = v.checkRoom(len(cmd.Assignments), len(cmd.Assignments[0]))
 	}
 	return creation{err: err, cmd: cmd}
+}
+
+// checkTopic checks the settings of a new topic.
+func (v view) checkTopic(set map[string]string) (minISR int8, err error) {
+	return v.checkSettings(set, conf.Dynamic{Cluster: v.im.Config(clusterDefault)})
 }
 
 // checkNewTopic checks name and numbers, in the order in which Kafka does.
@@ -189,6 +202,7 @@ func (v view) manual(list []kmsg.CreateTopicsRequestTopicReplicaAssignment) ([][
 func (v view) created(req *kmsg.CreateTopicsRequest, list []creation, verdict verdict) kmsg.Response {
 	resp := kmsg.NewPtrCreateTopicsResponse()
 	resp.Topics = make([]kmsg.CreateTopicsResponseTopic, len(list))
+	standard := map[int][]kmsg.CreateTopicsResponseTopicConfig{}
 	for i := range list {
 		o, it := &resp.Topics[i], &list[i]
 		o.Default()
@@ -205,19 +219,26 @@ func (v view) created(req *kmsg.CreateTopicsRequest, list []creation, verdict ve
 			o.TopicID = it.cmd.ID
 		}
 		o.NumPartitions, o.ReplicationFactor = int32(len(it.cmd.Assignments)), int16(len(it.cmd.Assignments[0]))
-		v.createdConfig(o, it.cmd.Config)
+		v.createdConfig(o, it.cmd.Config, standard)
 	}
 	return resp
 }
 
 // createdConfig shows the settings that a new topic has, to those who may see them.
-func (v view) createdConfig(o *kmsg.CreateTopicsResponseTopic, overrides map[string]string) {
+// standard keeps those of topics that set none, by replication factor. [Described for
+// each, they were half of what ten thousand topics of one partition took]
+func (v view) createdConfig(o *kmsg.CreateTopicsResponseTopic, overrides map[string]string, standard map[int][]kmsg.CreateTopicsResponseTopicConfig) {
 	if !v.mayTopic(auth.DescribeConfigs, o.Topic) {
 		o.ConfigErrorCode = kerr.TopicAuthorizationFailed.Code
 		o.NumPartitions, o.ReplicationFactor = -1, -1
 		return
 	}
-	for _, d := range v.d.Conf.DescribeTopic(v.dynamic(), overrides, int(o.ReplicationFactor)) {
+	rf := int(o.ReplicationFactor)
+	if known, ok := standard[rf]; ok && len(overrides) == 0 {
+		o.Configs = known
+		return
+	}
+	for _, d := range v.d.Conf.DescribeTopic(v.dynamic(), overrides, rf) {
 		c := kmsg.CreateTopicsResponseTopicConfig{
 			Name: d.Name, ReadOnly: d.ReadOnly, Source: int8(d.Source), IsSensitive: d.Sensitive,
 		}
@@ -225,5 +246,8 @@ func (v view) createdConfig(o *kmsg.CreateTopicsResponseTopic, overrides map[str
 			c.Value = &d.Value
 		}
 		o.Configs = append(o.Configs, c)
+	}
+	if len(overrides) == 0 {
+		standard[rf] = o.Configs
 	}
 }
