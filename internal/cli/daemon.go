@@ -103,8 +103,12 @@ func tail(name string, offset int64) string {
 	if i := strings.Index(fresh, "error: "); i >= 0 { // what came before it is in the file
 		fresh = fresh[i+len("error: "):]
 	}
-	lines := strings.Split(strings.TrimSpace(fresh), "\n")
-	return strings.Join(lines[max(0, len(lines)-10):], "\n") + "\n(from " + name + ")"
+	return lastLines(fresh) + "\n(from " + name + ")"
+}
+
+func lastLines(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-10):], "\n")
 }
 
 // readiness tells who started us in the background how far we are, once.

@@ -112,7 +112,7 @@ Kafka's own commands work by name and text: brokerd kafka-topics --create …`,
 	for group, cmds := range map[string][]*cobra.Command{
 		"server": {a.serverCommand(), a.stopCommand(), a.storageCommand(), a.quorumCommand(), a.clusterCommand(), a.nodeCommand(), a.devClusterCommand()},
 		"data":   {a.topicsCommand(), a.partitionsCommand(), a.configsCommand(), a.groupsCommand(), a.produceCommand(), a.consumeCommand()},
-		"more":   {a.verifyCommand(), a.debugCommand(), a.versionCommand(), a.aliasesCommand()},
+		"more":   {a.verifyCommand(), a.benchCommand(), a.debugCommand(), a.versionCommand(), a.aliasesCommand()},
 	} {
 		for _, c := range cmds {
 			c.GroupID = group
