@@ -101,7 +101,7 @@ SCENARIO ?= smoke
 ROUNDS   ?= 5
 SECTION  ?= 700ms
 WARM     ?= 60s
-bench: build ## brokerd, Apache Kafka and the kernel's floor in one run: SCENARIO=S1 … S14, or smoke (CELL='isr 256' chooses rows, RECORD=1 adds them to docs/benchmarks.md)
+bench: build ## brokerd, Apache Kafka and the kernel's floor in one run: SCENARIO=S1 … S16, S4x3 or smoke (CELL='isr 256' chooses rows, RECORD=1 adds them to docs/benchmarks.md)
 	scripts/kafka install
 	$(GO) test -tags bench -count 1 -timeout 40m -v -run 'TestBench|TestPlaces' ./test/bench -args \
 	  -scenario $(SCENARIO) -rounds $(ROUNDS) -section $(SECTION) -warm $(WARM) $(if $(CELL),-cell '$(CELL)') $(if $(RECORD),-record)

@@ -115,7 +115,7 @@ func s13(b *bench) {
 				s.create(t, hot[s], "isr", 1, nil)
 				end[s] = fill(t, s, cold[s], batch, 1000, bytes)
 			}
-			p := paced{rate: 1000, size: 1024, took: 2 * time.Second}
+			p := paced{rate: 1000, size: 1024, acks: 1, took: 2 * time.Second}
 			alone := p.run(t, s, hot[s], true)
 			forget(t, filepath.Join(s.data, cold[s]+"-0"))
 			var n int64

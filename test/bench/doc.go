@@ -19,10 +19,14 @@
 //	    section, the congestion control is cubic for everybody.
 //	B6  the JVM has carried load for a while before it is measured.
 //	B7  nothing here fails because something was slow.
+//	B8  of three brokers each leads in turn, so that every one is warm and none has
+//	    the controller beside it more often than another; one's CPU stands beside that
+//	    of all three.
 //
 // The floor is a process of ours that makes the system calls of a broker and
 // nothing else: receive, append what has come by one write into preallocated
 // space (and fdatasync, shared by all who wait), answer, or sendfile.
 //
-// Goroutines: one per driving connection, joined by the section that starts it.
+// Goroutines: one per driving connection, joined by the section that starts it; the
+// writer of an outage ends with the first record that is acknowledged after it.
 package bench

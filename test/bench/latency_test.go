@@ -29,6 +29,7 @@ func pace(until time.Time) {
 type paced struct {
 	rate int
 	size int
+	acks int16
 	took time.Duration
 }
 
@@ -44,7 +45,7 @@ func (p paced) run(t testing.TB, s *system, topic string, consume bool) values {
 	out, in := dial(t, s.addr), dial(t, s.addr)
 	defer out.Close()
 	defer in.Close()
-	frame := raw.Produce(topic, 0, 1, raw.Batch(1, p.size, time.Now().UnixMilli()))
+	frame := raw.Produce(topic, 0, p.acks, raw.Batch(1, p.size, time.Now().UnixMilli()))
 	if err := out.Send(frame); err != nil { // the topic's first record makes its files
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func arrive(c *raw.Conn, topic string, first int64, n int, due func(int) time.Ti
 func s4(b *bench) {
 	for _, d := range both {
 		for _, rate := range []int{1000, 5000} {
-			p := paced{rate: rate, size: 1024, took: max(*section, 2*time.Second)}
+			p := paced{rate: rate, size: 1024, acks: 1, took: max(*section, 2*time.Second)}
 			metrics := []metric{{ackP50, "%.0f", false, 0}, {ackP99, "%.0f", false, 0}, {e2eP50, "%.0f", false, 0}, {e2eP99, "%.0f", false, 0}, {e2eP999, "%.0f", false, 0}}
 			if d == "isr" && rate == 1000 {
 				metrics[2].bar, metrics[3].bar = 2.5, 3

@@ -45,7 +45,7 @@ func (l produceLoad) withDefaults() produceLoad {
 func (l produceLoad) drive(t testing.TB, s *system, topic string) values {
 	t.Helper()
 	l = l.withDefaults()
-	touch(t, l.bytes)
+	touch(t, l.bytes*max(len(s.nodes), 1))
 	conns := make([]*raw.Conn, l.conns)
 	for i := range conns {
 		conns[i] = dial(t, s.addr)
@@ -54,6 +54,7 @@ func (l produceLoad) drive(t testing.TB, s *system, topic string) values {
 	perConn := max(l.bytes/l.conns/len(l.batch), l.depth)
 	var wg sync.WaitGroup
 	counts, errs, waits := make([]int, l.conns), make([]error, l.conns), make([][]time.Duration, l.conns)
+	everywhere := cpuOf(t, s.nodes)
 	before, begin := cpu(t, s.pid), time.Now()
 	stop := begin.Add(*section)
 	for i, c := range conns {
@@ -65,6 +66,7 @@ func (l produceLoad) drive(t testing.TB, s *system, topic string) values {
 	}
 	wg.Wait()
 	took, used := time.Since(begin), cpu(t, s.pid)-before
+	everywhere = cpuOf(t, s.nodes) - everywhere
 	requests := 0
 	for i := range conns {
 		if errs[i] != nil {
@@ -72,14 +74,21 @@ func (l produceLoad) drive(t testing.TB, s *system, topic string) values {
 		}
 		requests += counts[i]
 	}
+	gb := float64(requests*len(l.batch)) / 1e9
 	all := slices.Sorted(slices.Values(slices.Concat(waits...)))
 	v := values{
 		usRequest:   us(used) / float64(requests),
 		nsRecord:    float64(used.Nanoseconds()) / float64(requests*l.records),
-		cpuGB:       used.Seconds() / (float64(requests*len(l.batch)) / 1e9),
+		cpuGB:       used.Seconds() / gb,
 		requestRate: float64(requests) / took.Seconds(),
 		recordRate:  float64(requests*l.records) / took.Seconds() / 1e6,
 		cores:       used.Seconds() / took.Seconds(),
+
+		leaderUs: us(used) / float64(requests),
+		leaderGB: used.Seconds() / gb,
+		allUs:    us(everywhere) / float64(requests),
+		allGB:    everywhere.Seconds() / gb,
+		mbRate:   gb * 1e3 / took.Seconds(),
 	}
 	if len(all) > 0 {
 		v[ackP50], v[ackP99] = us(all[len(all)/2]), us(all[len(all)*99/100])
@@ -97,6 +106,11 @@ const (
 	cores       = "cores"
 	ackP50      = "ack p50 µs"
 	ackP99      = "ack p99 µs"
+	leaderUs    = "leader's CPU µs/request"
+	leaderGB    = "leader's CPU-s/GB"
+	allUs       = "all three: CPU µs/request"
+	allGB       = "all three: CPU-s/GB"
+	mbRate      = "MB/s"
 )
 
 func us(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
@@ -152,16 +166,16 @@ func (b *bench) produce(name, durability string, l produceLoad, metrics ...metri
 		name: name, durability: durability, metrics: metrics,
 		run: func(t testing.TB, s *system) values {
 			topic := b.topic()
-			s.create(t, topic, durability, max(l.partitions, 1), l.topic)
+			leader := s.create(t, topic, durability, max(l.partitions, 1), l.topic)
 			defer s.remove(t, topic)
-			return l.drive(t, s, topic)
+			return l.drive(t, leader, topic)
 		},
 		floor: func(t testing.TB) values {
+			if l.acks == 0 || len(b.brokerd.nodes) > 0 {
+				return nil // what answers nothing, or needs others, has no floor
+			}
 			s, stop := startFloor(t, durability)
 			defer stop()
-			if l.acks == 0 {
-				return nil
-			}
 			return l.drive(t, s, "floor")
 		},
 	})

@@ -25,6 +25,15 @@ func cpu(t testing.TB, pid int) time.Duration {
 	return time.Duration(ts.Nano())
 }
 
+// cpuOf is the time that all of them have had.
+func cpuOf(t testing.TB, list []*system) (sum time.Duration) {
+	t.Helper()
+	for _, s := range list {
+		sum += cpu(t, s.pid)
+	}
+	return sum
+}
+
 // status reads a size in kB from /proc/PID/status or smaps_rollup.
 func kilobytes(t testing.TB, file, key string) int {
 	t.Helper()

@@ -28,6 +28,11 @@ type system struct {
 	data string // log directory
 	// settings are what a topic gets for a durability.
 	settings map[string]map[string]string
+
+	// nodes are the three of a cluster, of which this is one; nil: it is alone. What
+	// the first one is asked to create has three replicas, and is led by each in turn.
+	nodes []*system
+	turn  int
 }
 
 const (
@@ -40,9 +45,14 @@ const (
 func startBrokerd(t testing.TB, binary string, properties map[string]string) (*system, *harness.Node) {
 	t.Helper()
 	n := harness.Start(t, harness.Options{Binary: binary, Properties: properties}).Nodes[0]
+	return brokerd(n), n
+}
+
+// brokerd is a node that runs.
+func brokerd(n *harness.Node) *system {
 	return &system{name: brokerdName, addr: n.Addr(), pid: n.Pid(), data: filepath.Join(n.Dir, "data"), settings: map[string]map[string]string{
 		"fsync": nil, "isr": {"durability": "isr"},
-	}}, n
+	}}
 }
 
 // kafkaLimit bounds Kafka's start, recovery of a few GiB included.
@@ -53,26 +63,33 @@ type kafkaNode struct {
 	cmd       *exec.Cmd
 	home      string
 	port      int
-	arguments []string
+	arguments []string // of scripts/kafka
 }
 
 // startKafka starts Apache Kafka with its best settings: a heap of 1 GB, and
 // socket buffers that the kernel sizes.
 func startKafka(t testing.TB, properties ...string) (*system, *kafkaNode) {
 	t.Helper()
-	k := &kafkaNode{home: t.TempDir(), port: twoPorts(t), arguments: append([]string{
-		"socket.send.buffer.bytes=-1", "socket.receive.buffer.bytes=-1", "auto.create.topics.enable=false",
-	}, properties...)}
+	home, port := t.TempDir(), portsInARow(t, 2)
+	k := &kafkaNode{home: home, port: port, arguments: append([]string{"broker", home, fmt.Sprint(port)}, append(kafkaSettings, properties...)...)}
 	t.Cleanup(k.kill)
 	k.launch(t)
-	addr := fmt.Sprintf("127.0.0.1:%d", k.port)
-	if !answers(addr, kafkaLimit) {
+	s := kafka(k.home, k.port, k.cmd.Process.Pid)
+	if !answers(s.addr, kafkaLimit) {
 		said, _ := os.ReadFile(filepath.Join(k.home, "output")) // what it says is a courtesy
 		t.Fatalf("Kafka does not answer after %v:\n%s", kafkaLimit, said)
 	}
-	return &system{name: kafkaName, addr: addr, pid: k.cmd.Process.Pid, data: filepath.Join(k.home, "data"), settings: map[string]map[string]string{
+	return s, k
+}
+
+// kafkaSettings are the best that a Kafka can have here: buffers that the kernel sizes.
+var kafkaSettings = []string{"socket.send.buffer.bytes=-1", "socket.receive.buffer.bytes=-1", "auto.create.topics.enable=false"}
+
+// kafka is a node that was started.
+func kafka(home string, port, pid int) *system {
+	return &system{name: kafkaName, addr: fmt.Sprintf("127.0.0.1:%d", port), pid: pid, data: filepath.Join(home, "data"), settings: map[string]map[string]string{
 		"fsync": {"flush.messages": "1"}, "isr": nil,
-	}}, k
+	}}
 }
 
 // launch starts the process and returns at once.
@@ -87,7 +104,7 @@ func (k *kafkaNode) launch(t testing.TB) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	k.cmd = exec.Command(filepath.Join(root, "scripts", "kafka"), append([]string{"broker", k.home, fmt.Sprint(k.port)}, k.arguments...)...)
+	k.cmd = exec.Command(filepath.Join(root, "scripts", "kafka"), k.arguments...)
 	k.cmd.Stdout, k.cmd.Stderr = out, out
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread() // the signal is sent when this thread ends
@@ -113,24 +130,23 @@ func answers(addr string, limit time.Duration) bool {
 	return false
 }
 
-// twoPorts finds a free port whose neighbour is free too, below those that the
-// kernel gives to connections: one of these would be taken while the JVM starts.
-func twoPorts(t testing.TB) int {
+// portsInARow finds n free ports side by side, below those that the kernel gives to
+// connections: one of these would be taken while the JVM starts.
+func portsInARow(t testing.TB, n int) int {
 	t.Helper()
+search:
 	for range 100 {
 		port := 12_000 + rand.IntN(20_000)
-		a, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
+		for i := range n {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
+			if err != nil {
+				continue search
+			}
+			l.Close()
 		}
-		b, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
-		a.Close()
-		if err == nil {
-			b.Close()
-			return port
-		}
+		return port
 	}
-	t.Fatal("no two free ports side by side")
+	t.Fatalf("no %d free ports side by side", n)
 	return 0
 }
 
@@ -144,13 +160,23 @@ func dial(t testing.TB, addr string) *raw.Conn {
 }
 
 // create makes a topic with the settings of a durability and waits until it is served.
-func (s *system) create(t testing.TB, topic, durability string, partitions int, more map[string]string) {
+// In a cluster that is by the leader of its first partition, which create returns.
+func (s *system) create(t testing.TB, topic, durability string, partitions int, more map[string]string) (leader *system) {
 	t.Helper()
+	leader = s
+	if len(s.nodes) > 0 {
+		leader = s.nodes[s.turn%len(s.nodes)]
+	}
 	s.announce(t, topic, durability, partitions, more)
-	s.awaitServing(t, topic, partitions)
+	if len(s.nodes) == 0 {
+		s.awaitServing(t, topic, partitions)
+		return leader
+	}
+	firstAck(t, leader.addr, raw.Produce(topic, 0, -1, raw.Batch(1, 100, time.Now().UnixMilli())), topic, time.Now())
+	return leader
 }
 
-// announce makes a topic and waits until every partition has a leader.
+// announce makes a topic and waits until every partition has a leader and all its replicas.
 func (s *system) announce(t testing.TB, topic, durability string, partitions int, more map[string]string) {
 	t.Helper()
 	c := dial(t, s.addr)
@@ -159,6 +185,10 @@ func (s *system) announce(t testing.TB, topic, durability string, partitions int
 	req.TimeoutMillis = 60_000
 	ct := kmsg.NewCreateTopicsRequestTopic()
 	ct.Topic, ct.NumPartitions, ct.ReplicationFactor = topic, int32(partitions), 1
+	if len(s.nodes) > 0 {
+		ct.NumPartitions, ct.ReplicationFactor = -1, -1
+		ct.ReplicaAssignment = s.inTurn(partitions)
+	}
 	soon := map[string]string{"file.delete.delay.ms": "1000"} // a minute of sections is more than a disk may hold
 	for _, settings := range []map[string]string{s.settings[durability], soon, more} {
 		for k, v := range settings {
@@ -166,17 +196,21 @@ func (s *system) announce(t testing.TB, topic, durability string, partitions int
 		}
 	}
 	req.Topics = append(req.Topics, ct)
-	resp, err := c.Do(4, req)
-	if err != nil {
-		t.Fatalf("%s: create topic: %v", s.name, err)
-	}
-	if code := resp.(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode; code != 0 && code != 41 { // not the controller yet
-		t.Fatalf("%s: create topic: error %d", s.name, code)
-	} else if code == 41 {
+	for limit, again := time.Now().Add(time.Minute), false; ; again = true {
+		resp, err := c.Do(4, req)
+		if err != nil {
+			t.Fatalf("%s: create topic: %v", s.name, err)
+		}
+		code := resp.(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode
+		if code == 0 || again && code == 36 { // it exists: the answer before did not know
+			break
+		}
+		if code != 7 && code != 41 || time.Now().After(limit) { // no controller at this moment
+			t.Fatalf("%s: create topic: error %d", s.name, code)
+		}
 		<-time.After(100 * time.Millisecond)
-		s.announce(t, topic, durability, partitions, more)
-		return
 	}
+	s.turn++
 	s.awaitLeaders(t, c, topic, partitions)
 }
 
@@ -193,7 +227,7 @@ func (s *system) awaitLeaders(t testing.TB, c *raw.Conn, topic string, partition
 		}
 		led := 0
 		for _, p := range resp.(*kmsg.MetadataResponse).Topics[0].Partitions {
-			if p.ErrorCode == 0 && p.Leader >= 0 {
+			if p.ErrorCode == 0 && p.Leader >= 0 && len(p.ISR) == len(p.Replicas) {
 				led++
 			}
 		}
@@ -201,7 +235,7 @@ func (s *system) awaitLeaders(t testing.TB, c *raw.Conn, topic string, partition
 			return
 		}
 	}
-	t.Fatalf("%s: %s has partitions without a leader after a minute", s.name, topic)
+	t.Fatalf("%s: %s has partitions without a leader, or with fewer in sync than replicas, after a minute", s.name, topic)
 }
 
 // awaitServing waits until the broker answers for every partition: it may say
