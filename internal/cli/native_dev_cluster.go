@@ -36,7 +36,10 @@ Nodes listen on 127.0.0.1, ports 9092, 9192, 9292 and so on.`,
 			return d.stop(syscall.SIGKILL, n)
 		}),
 		a.devNode(open, "pause N", "Let a node do nothing, as SIGSTOP does", "paused", func(_ context.Context, d *devCluster, n devNode) error {
-			_, err := d.signal(n, syscall.SIGSTOP)
+			r, err := d.signal(n, syscall.SIGSTOP)
+			if err == nil {
+				awaitPause(r.Pid)
+			}
 			return err
 		}),
 		a.devNode(open, "resume N", "Let a paused node go on", "goes on", func(_ context.Context, d *devCluster, n devNode) error {
@@ -145,12 +148,30 @@ func (a *app) devTable(ctx context.Context, d *devCluster) error {
 	return nil
 }
 
+// awaitPause waits until a process that was told to pause does: a busy machine lets it
+// run on for a moment.
+func awaitPause(pid int) {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if is, known := isPaused(pid); is || !known {
+			return
+		}
+	}
+}
+
+// isPaused asks Linux.
+func isPaused(pid int) (is, known bool) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false, false
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "T"), true
+}
+
 // devState is what a living process does: paused, ready, or not ready and why.
 func devState(ctx context.Context, n devNode, pid int) (state, why string) {
-	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil { // Linux tells
-		if _, rest, ok := strings.Cut(string(stat), ") "); ok && strings.HasPrefix(rest, "T") {
-			return "paused", ""
-		}
+	if is, _ := isPaused(pid); is {
+		return "paused", ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
