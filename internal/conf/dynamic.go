@@ -31,13 +31,5 @@ func CheckBrokerDynamic(name, value string, cluster bool) error {
 	if reference.MatchString(value) {
 		return fmt.Errorf("%s: references to the environment or to files are allowed only in the broker's own files", name)
 	}
-	if err := k.Check(value); err != nil {
-		return err
-	}
-	if k.refuse != nil {
-		if why := k.refuse(value); why != "" {
-			return fmt.Errorf("%s=%s is refused: %s", name, trim(value), why)
-		}
-	}
-	return nil
+	return k.take(name, value)
 }

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -99,6 +100,19 @@ func (k *Key) Check(value string) error {
 		return nil
 	}
 	return k.check.fn(k.Name, v)
+}
+
+// take checks a value that a client wants to set under name; the text is fit for it.
+func (k *Key) take(name, value string) error {
+	if err := k.Check(value); err != nil {
+		return err
+	}
+	if k.refuse != nil {
+		if why := k.refuse(value); why != "" {
+			return fmt.Errorf("%s=%s is refused: %s", name, trim(value), why)
+		}
+	}
+	return nil
 }
 
 // tables are the indexes of the one table, made at the first question.

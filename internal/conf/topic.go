@@ -228,15 +228,7 @@ func CheckTopic(name, value string) error {
 		}
 		return fmt.Errorf("%s", text)
 	}
-	if err := k.Check(value); err != nil {
-		return err
-	}
-	if k.refuse != nil {
-		if why := k.refuse(value); why != "" {
-			return fmt.Errorf("%s=%s is refused: %s", name, trim(value), why)
-		}
-	}
-	return nil
+	return k.take(name, value)
 }
 
 // CheckTopicSet checks all settings of one topic together: each by itself, in
