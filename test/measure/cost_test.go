@@ -57,24 +57,30 @@ func pipeline(t *testing.T, c *raw.Conn, frame []byte, n, depth int) {
 	}
 }
 
+// fetch reads the batches from an offset on.
+func fetch(t *testing.T, c *raw.Conn, at int64, most int32) []byte {
+	t.Helper()
+	if err := c.Send(raw.Fetch(topic, 0, at, most)); err != nil {
+		t.Fatal(err)
+	}
+	body, err := c.Receive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp := kmsg.NewPtrFetchResponse()
+	resp.Version = 11
+	if err := resp.ReadFrom(body[4:]); err != nil {
+		t.Fatal(err)
+	}
+	return resp.Topics[0].Partitions[0].RecordBatches
+}
+
 // consume reads all records, and gives the bytes of their batches.
 func consume(t *testing.T, c *raw.Conn, all int64, perBatch int) (bytes int) {
 	t.Helper()
 	size := len(raw.Batch(perBatch, 100, 0))
 	for at := int64(0); at < all; {
-		if err := c.Send(raw.Fetch(topic, 0, at, 1<<20)); err != nil {
-			t.Fatal(err)
-		}
-		body, err := c.Receive()
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp := kmsg.NewPtrFetchResponse()
-		resp.Version = 11
-		if err := resp.ReadFrom(body[4:]); err != nil {
-			t.Fatal(err)
-		}
-		got := resp.Topics[0].Partitions[0].RecordBatches
+		got := fetch(t, c, at, 1<<20)
 		if len(got) == 0 {
 			t.Fatalf("nothing at offset %d of %d", at, all)
 		}

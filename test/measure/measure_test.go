@@ -120,19 +120,7 @@ func TestSendfile(t *testing.T) {
 	records := int64(0)
 	read := 0
 	for read < total {
-		if err := c.Send(raw.Fetch(topic, 0, records, 8<<20)); err != nil {
-			t.Fatal(err)
-		}
-		body, err := c.Receive()
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp := kmsg.NewPtrFetchResponse()
-		resp.Version = 11
-		if err := resp.ReadFrom(body[4:]); err != nil {
-			t.Fatal(err)
-		}
-		got := resp.Topics[0].Partitions[0].RecordBatches
+		got := fetch(t, c, records, 8<<20)
 		if len(got) == 0 {
 			break
 		}
