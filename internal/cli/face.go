@@ -108,6 +108,42 @@ func ended(err error, failed func(error)) int {
 	return 1
 }
 
+// plainTool is a tool that prints every error as it is.
+type plainTool struct {
+	options func() []jopt
+	about   string
+	needs   []string
+	run     func(context.Context, *Env, *jset) error
+}
+
+func (t plainTool) main(e *Env, args []string) int {
+	table := t.options()
+	set, err := parseJopt(table, args)
+	if err != nil {
+		fmt.Fprintln(e.Err, err)
+		return 1
+	}
+	if code, done := help(e, table, set, args, t.about); done {
+		return code
+	}
+	if lacks := set.lacks(t.needs...); lacks != "" {
+		return usage(e, table, lacks)
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	return ended(t.run(ctx, e, set), func(err error) { fmt.Fprintln(e.Err, faceReason(err)) })
+}
+
+// lacks says which of the options that must be there is not, "": none.
+func (s *jset) lacks(needs ...string) string {
+	for _, need := range needs {
+		if !s.has(need) {
+			return fmt.Sprintf(`Missing required argument "[%s]"`, need)
+		}
+	}
+	return ""
+}
+
 // noZooKeeper answers --zookeeper, which Kafka has dropped.
 func noZooKeeper(e *Env, set *jset) bool {
 	if set.has("zookeeper") {

@@ -12,23 +12,8 @@ import (
 
 // kafkaDeleteRecords is kafka-delete-records: records before given offsets go.
 func kafkaDeleteRecords(e *Env, args []string) int {
-	table := deleteRecordsOptions()
-	set, err := parseJopt(table, args)
-	if err != nil {
-		fmt.Fprintln(e.Err, err)
-		return 1
-	}
-	if code, done := help(e, table, set, args, "This tool helps to delete records of the given partitions down to the specified offset."); done {
-		return code
-	}
-	for _, o := range []string{"bootstrap-server", "offset-json-file"} {
-		if !set.has(o) {
-			return usage(e, table, fmt.Sprintf(`Missing required argument "[%s]"`, o))
-		}
-	}
-	ctx, stop := interruptible()
-	defer stop()
-	return ended(deleteRecords(ctx, e, set), func(err error) { fmt.Fprintln(e.Err, faceReason(err)) })
+	return plainTool{options: deleteRecordsOptions, about: "This tool helps to delete records of the given partitions down to the specified offset.",
+		needs: []string{"bootstrap-server", "offset-json-file"}, run: deleteRecords}.main(e, args)
 }
 
 func deleteRecords(ctx context.Context, e *Env, set *jset) error {

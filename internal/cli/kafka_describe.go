@@ -20,10 +20,7 @@ func describeTopicsFace(ctx context.Context, e *Env, admin *client.Admin, set *j
 	if err != nil {
 		return err
 	}
-	resources := make([]client.Resource, len(names))
-	for i, n := range names {
-		resources[i] = client.Resource{Type: client.TopicResource, Name: n}
-	}
+	resources := topicResources(names)
 	configs, err := admin.DescribeConfigs(ctx, resources...)
 	if err != nil {
 		return err

@@ -15,18 +15,7 @@ const electHelp = "This tool attempts to elect a new leader for a set of topic p
 
 // kafkaElect is kafka-leader-election.
 func kafkaElect(e *Env, args []string) int {
-	table := electOptions()
-	set, err := parseJopt(table, args)
-	if err != nil {
-		fmt.Fprintln(e.Err, err)
-		return 1
-	}
-	if code, done := help(e, table, set, args, electHelp); done {
-		return code
-	}
-	ctx, stop := interruptible()
-	defer stop()
-	return ended(electLeaders(ctx, e, set), func(err error) { fmt.Fprintln(e.Err, faceReason(err)) })
+	return plainTool{options: electOptions, about: electHelp, run: electLeaders}.main(e, args)
 }
 
 func electLeaders(ctx context.Context, e *Env, set *jset) error {

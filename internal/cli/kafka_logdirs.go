@@ -14,23 +14,8 @@ import (
 
 // kafkaLogDirs is kafka-log-dirs: what lies in the log directories of brokers.
 func kafkaLogDirs(e *Env, args []string) int {
-	table := logDirsOptions()
-	set, err := parseJopt(table, args)
-	if err != nil {
-		fmt.Fprintln(e.Err, err)
-		return 1
-	}
-	if code, done := help(e, table, set, args, "This tool helps to query log directory usage on the specified brokers."); done {
-		return code
-	}
-	for _, o := range []string{"bootstrap-server", "describe"} {
-		if !set.has(o) {
-			return usage(e, table, fmt.Sprintf(`Missing required argument "[%s]"`, o))
-		}
-	}
-	ctx, stop := interruptible()
-	defer stop()
-	return ended(describeLogDirs(ctx, e, set), func(err error) { fmt.Fprintln(e.Err, faceReason(err)) })
+	return plainTool{options: logDirsOptions, about: "This tool helps to query log directory usage on the specified brokers.",
+		needs: []string{"bootstrap-server", "describe"}, run: describeLogDirs}.main(e, args)
 }
 
 func describeLogDirs(ctx context.Context, e *Env, set *jset) error {

@@ -30,8 +30,8 @@ func kafkaGetOffsets(e *Env, args []string) int {
 	if code, done := help(e, table, set, args, what); done {
 		return code
 	}
-	if !set.has("bootstrap-server") {
-		return usage(e, table, `Missing required argument "[bootstrap-server]"`)
+	if lacks := set.lacks("bootstrap-server"); lacks != "" {
+		return usage(e, table, lacks)
 	}
 	for _, addr := range strings.Split(set.one("bootstrap-server", ""), ",") {
 		if _, port, err := net.SplitHostPort(strings.TrimSpace(addr)); err != nil || port == "" {

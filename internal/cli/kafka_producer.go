@@ -23,10 +23,8 @@ func kafkaProducer(e *Env, args []string) int {
 	if noZooKeeper(e, set) {
 		return 1
 	}
-	for _, need := range []string{"topic", "bootstrap-server"} {
-		if !set.has(need) {
-			return usage(e, table, fmt.Sprintf(`Missing required argument "[%s]"`, need))
-		}
+	if lacks := set.lacks("topic", "bootstrap-server"); lacks != "" {
+		return usage(e, table, lacks)
 	}
 	warnDropped(e.Err, args, "broker-list", "bootstrap-server")
 	warnDeprecated(e.Out, "Warning: ", set, [][2]string{{"producer-property", "command-property"}, {"property", "reader-property"},

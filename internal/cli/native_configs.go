@@ -28,10 +28,7 @@ func (w *whose) flags(c *cobra.Command) {
 }
 
 func (w *whose) resources() ([]client.Resource, error) {
-	var list []client.Resource
-	for _, t := range w.topics {
-		list = append(list, client.Resource{Type: client.TopicResource, Name: t})
-	}
+	list := topicResources(w.topics)
 	for _, b := range w.brokers {
 		if _, err := strconv.ParseInt(b, 10, 32); err != nil {
 			return nil, usageErr("a broker's id is a number: brokerd configs describe --broker 1", "--broker %s", b)

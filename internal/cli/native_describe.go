@@ -32,10 +32,7 @@ func (a *app) topicsDescribe() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		resources := make([]client.Resource, len(names))
-		for i, n := range names {
-			resources[i] = client.Resource{Type: client.TopicResource, Name: n}
-		}
+		resources := topicResources(names)
 		configs, err := admin.DescribeConfigs(ctx, resources...)
 		if err != nil {
 			return err

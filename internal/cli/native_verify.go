@@ -89,11 +89,7 @@ func (a *app) toVerify(ctx context.Context, admin *client.Admin, patterns []stri
 	if topics, err = admin.DescribeTopics(ctx, names...); err != nil {
 		return nil, nil, nil, err
 	}
-	resources := make([]client.Resource, len(names))
-	for i, n := range names {
-		resources[i] = client.Resource{Type: client.TopicResource, Name: n}
-	}
-	settings, err := admin.DescribeConfigs(ctx, resources...)
+	settings, err := admin.DescribeConfigs(ctx, topicResources(names)...)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -81,6 +81,15 @@ func hasBroker(list []client.Broker, id int32) bool {
 	return slices.ContainsFunc(list, func(b client.Broker) bool { return b.ID == id })
 }
 
+// topicResources names topics for DescribeConfigs.
+func topicResources(names []string) []client.Resource {
+	list := make([]client.Resource, len(names))
+	for i, n := range names {
+		list[i] = client.Resource{Type: client.TopicResource, Name: n}
+	}
+	return list
+}
+
 func idsOf(brokers []client.Broker) []int32 {
 	ids := make([]int32, len(brokers))
 	for i, b := range brokers {

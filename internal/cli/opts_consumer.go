@@ -16,24 +16,7 @@ func consumerOptions() []jopt {
 		{name: "formatter-config", arg: required, kind: "String", argName: "config file", help: "Config properties file to initialize the message formatter. Note that [formatter-property] takes " +
 			"precedence over this config."},
 		{name: "formatter-property", arg: required, kind: "String", argName: "prop", help: "The properties to initialize the message formatter. Default properties include: \n" +
-			" print.timestamp=true|false\n" +
-			" print.key=true|false\n" +
-			" print.offset=true|false\n" +
-			" print.epoch=true|false\n" +
-			" print.partition=true|false\n" +
-			" print.headers=true|false\n" +
-			" print.value=true|false\n" +
-			" key.separator=<key.separator>\n" +
-			" line.separator=<line.separator>\n" +
-			" headers.separator=<headers.separator>\n" +
-			" null.literal=<null.literal>\n" +
-			" key.deserializer=<key.deserializer>\n" +
-			" value.deserializer=<value.deserializer>\n" +
-			" header.deserializer=<header.deserializer>\n" +
-			"\n" +
-			"Users can also pass in customized properties for their formatter; more specifically, users can pass " +
-			"in properties keyed with 'key.deserializer.', 'value.deserializer.' and 'headers.deserializer.' " +
-			"prefixes to configure their deserializers."},
+			formatterHelp},
 		{name: "from-beginning", help: "If the consumer does not already have an established offset to consume from, start with the earliest " +
 			"message present in the log rather than the latest message."},
 		{name: "group", arg: required, kind: "String", argName: "consumer group id", help: "The consumer group id of the consumer."},
@@ -48,24 +31,7 @@ func consumerOptions() []jopt {
 		{name: "partition", arg: required, kind: "Integer", argName: "partition", help: "The partition to consume from. Consumption starts from the end of the partition unless '--offset' " +
 			"is specified."},
 		{name: "property", arg: required, kind: "String", argName: "prop", help: "(DEPRECATED) The properties to initialize the message formatter. Default properties include: \n" +
-			" print.timestamp=true|false\n" +
-			" print.key=true|false\n" +
-			" print.offset=true|false\n" +
-			" print.epoch=true|false\n" +
-			" print.partition=true|false\n" +
-			" print.headers=true|false\n" +
-			" print.value=true|false\n" +
-			" key.separator=<key.separator>\n" +
-			" line.separator=<line.separator>\n" +
-			" headers.separator=<headers.separator>\n" +
-			" null.literal=<null.literal>\n" +
-			" key.deserializer=<key.deserializer>\n" +
-			" value.deserializer=<value.deserializer>\n" +
-			" header.deserializer=<header.deserializer>\n" +
-			"\n" +
-			"Users can also pass in customized properties for their formatter; more specifically, users can pass " +
-			"in properties keyed with 'key.deserializer.', 'value.deserializer.' and 'headers.deserializer.' " +
-			"prefixes to configure their deserializers. \n" +
+			formatterHelp + " \n" +
 			"This option will be removed in a future version. Use --formatter-property instead."},
 		{name: "skip-message-on-error", help: "If there is an error when processing a message, skip it instead of halt."},
 		{name: "timeout-ms", arg: required, kind: "Long", argName: "timeout_ms", help: "If specified, exit if no message is available for consumption for the specified interval."},

@@ -33,44 +33,12 @@ func producerOptions() []jopt {
 			"this config. This option will be removed in a future version. Use --command-config instead."},
 		{name: "property", arg: required, kind: "String", argName: "prop", help: "(DEPRECATED) A mechanism to pass user-defined properties in the form key=value to the message reader. " +
 			"This allows custom configuration for a user-defined message reader.\n" +
-			"Default properties include:\n" +
-			" parse.key=false\n" +
-			" parse.headers=false\n" +
-			" ignore.error=false\n" +
-			" key.separator=\\t\n" +
-			" headers.delimiter=\\t\n" +
-			" headers.separator=,\n" +
-			" headers.key.separator=:\n" +
-			" null.marker=   When set, any fields (key, value and headers) equal to this will be replaced by " +
-			"null\n" +
-			"Default parsing pattern when:\n" +
-			" parse.headers=true and parse.key=true:\n" +
-			"  \"h1:v1,h2:v2...\\tkey\\tvalue\"\n" +
-			" parse.key=true:\n" +
-			"  \"key\\tvalue\"\n" +
-			" parse.headers=true:\n" +
-			"  \"h1:v1,h2:v2...\\tvalue\"\n" +
+			readerHelp + "\n" +
 			" This option will be removed in a future version. Use --reader-property instead."},
 		{name: "reader-config", arg: required, kind: "String", argName: "config file", help: "Config properties file for the message reader. Note that [reader-property] takes precedence over this config."},
 		{name: "reader-property", arg: required, kind: "String", argName: "prop", help: "A mechanism to pass user-defined properties in the form key=value to the message reader. This allows " +
 			"custom configuration for a user-defined message reader.\n" +
-			"Default properties include:\n" +
-			" parse.key=false\n" +
-			" parse.headers=false\n" +
-			" ignore.error=false\n" +
-			" key.separator=\\t\n" +
-			" headers.delimiter=\\t\n" +
-			" headers.separator=,\n" +
-			" headers.key.separator=:\n" +
-			" null.marker=   When set, any fields (key, value and headers) equal to this will be replaced by " +
-			"null\n" +
-			"Default parsing pattern when:\n" +
-			" parse.headers=true and parse.key=true:\n" +
-			"  \"h1:v1,h2:v2...\\tkey\\tvalue\"\n" +
-			" parse.key=true:\n" +
-			"  \"key\\tvalue\"\n" +
-			" parse.headers=true:\n" +
-			"  \"h1:v1,h2:v2...\\tvalue\""},
+			readerHelp},
 		{name: "request-required-acks", arg: required, kind: "String", argName: "request required acks", def: "-1", help: "The required `acks` of the producer requests"},
 		{name: "request-timeout-ms", arg: required, kind: "Integer", argName: "request timeout ms", def: "1500", help: "The ack timeout of the producer requests. Value must be non-negative and non-zero."},
 		{name: "retry-backoff-ms", arg: required, kind: "Long", def: "100", help: "Before each retry, the producer refreshes the metadata of relevant topics. Since leader election " +
