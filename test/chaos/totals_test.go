@@ -41,8 +41,7 @@ const totalsTop = `# Faults survived
 
 Every run of ` + "`make chaos RECORD=1`" + ` that found nothing adds a line: which commit, how many faults happened to three nodes under load,
 how many acknowledged records were looked for on every replica, and how many records were read there. A run that finds something is a bug,
-and no line. The first line adds up the runs before there was this page; a ? is what nobody noted, and counts nothing. The last line is
-the sum.
+and no line. The last line is the sum.
 
 `
 
