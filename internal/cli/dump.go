@@ -82,7 +82,7 @@ func dumpable(file string) bool {
 }
 
 func (a *app) debugCommand() *cobra.Command {
-	c := &cobra.Command{Use: "debug", Short: "Look inside"}
+	c := &cobra.Command{Use: "debug", Short: "Look inside the files of logs and metadata"}
 	c.AddCommand(a.dumpCommand(), a.dumpMetadataCommand())
 	return c
 }

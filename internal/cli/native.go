@@ -122,6 +122,11 @@ Kafka's own commands work by name and text: brokerd kafka-topics --create …`,
 	return root
 }
 
+// hideDefault keeps a default that stands for "not given" out of the help.
+func hideDefault(c *cobra.Command, flag string) {
+	c.Flags().Lookup(flag).DefValue = "0" // which is not shown; the value stays
+}
+
 // strayWord refuses a word where a command of commands expects one of them:
 // cobra would print its help and call that success.
 func strayWord(root *cobra.Command, args []string) error {
@@ -299,6 +304,7 @@ func (a *app) stopCommand() *cobra.Command {
 		}}
 	c.Flags().StringVar(&o.dataDir, "data-dir", "", "the server that keeps its data in `DIR`")
 	c.Flags().Int32Var(&o.node, "node-id", -1, "the server with this node id")
+	hideDefault(c, "node-id")
 	c.Flags().BoolVar(&o.all, "all", false, "every server of this user")
 	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for its end")
 	return c

@@ -55,7 +55,7 @@ func resourceName(r client.Resource) string {
 }
 
 func (a *app) configsCommand() *cobra.Command {
-	c := a.connects(&cobra.Command{Use: "configs", Aliases: []string{"config"}, Short: "Show and change settings of topics and brokers"})
+	c := a.connects(&cobra.Command{Use: "configs", Aliases: []string{"config"}, Short: "Show and change settings of topics, brokers and groups"})
 	c.AddCommand(a.configsDescribe(), a.configsAlter())
 	return c
 }
@@ -203,7 +203,7 @@ func (a *app) configsAlter() *cobra.Command {
 		Example: "  brokerd configs alter --topic orders --set retention.ms=86400000\n  brokerd configs alter --topic orders --delete retention.ms --dry-run"}
 	w.flags(c)
 	f := c.Flags()
-	f.StringArrayVarP(&set, "set", "s", nil, "`key=value`")
+	f.StringArrayVarP(&set, "set", "s", nil, "give a setting a value, `key=value`")
 	f.StringArrayVar(&add, "append", nil, "add to a list, `key=value`")
 	f.StringArrayVar(&subtract, "subtract", nil, "take from a list, `key=value`")
 	f.StringArrayVarP(&remove, "delete", "d", nil, "back to the default, `key`")

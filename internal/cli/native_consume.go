@@ -24,6 +24,7 @@ func (a *app) consumeCommand() *cobra.Command {
 	fl := c.Flags()
 	fl.BoolVar(&f.beginning, "from-beginning", false, "start with the oldest record (a group: where it has no offset yet)")
 	fl.Int64VarP(&f.max, "max-messages", "n", -1, "end after so many records")
+	hideDefault(c, "max-messages")
 	fl.DurationVar(&f.idle, "idle", 0, "end when nothing comes for so long")
 	fl.Int32SliceVarP(&f.partitions, "partition", "p", nil, "only partitions `N[,N]` (one topic, no group)")
 	fl.Lookup("partition").DefValue = "" // else the help shows the library's empty list

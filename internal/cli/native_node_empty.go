@@ -42,6 +42,7 @@ func (a *app) nodeReplace() *cobra.Command {
 Replicas that the other node has already go to the brokers that have least. The node may be dead, where other
 replicas have what it had.`}
 	c.Flags().Int32Var(&j.with, "with", -1, "the node that takes over; it runs, and belongs to the cluster")
+	hideDefault(c, "with")
 	emptyFlags(c, j, &wait)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if j.with < 0 || len(args) > 1 {

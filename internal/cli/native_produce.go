@@ -26,6 +26,7 @@ func (a *app) produceCommand() *cobra.Command {
 	f.StringVarP(&p.separator, "key-separator", "K", "", "lines are key, `SEPARATOR`, value")
 	f.StringArrayVarP(&p.headers, "header", "H", nil, "a header of every record, `name=value`")
 	f.Int32VarP(&p.partition, "partition", "p", -1, "send to this partition (default: by key, else spread)")
+	hideDefault(c, "partition")
 	f.StringVar(&p.acks, "acks", "all", "0, 1 or all: what an acknowledgement stands for")
 	f.StringVarP(&p.codec, "compression", "z", "none", "none, gzip, snappy, lz4 or zstd")
 	f.DurationVar(&p.linger, "linger", 5*time.Millisecond, "how long a batch waits for more records")

@@ -29,7 +29,7 @@ func (a *app) serverCommand() *cobra.Command {
 	var s serverFlags
 	c := &cobra.Command{Use: "server [FILE...]", Short: "Start a broker",
 		Long: `Start a broker. Without a file it listens on this machine only and keeps its data in a state directory, which it prints.
-FILE is a property file of Kafka's, or YAML. Flags outrank --override, that the environment (BROKERD_*, KAFKA_*), that the files.`,
+FILE is a property file of Kafka's, or YAML. Flags outrank --override, both the environment (BROKERD_*, KAFKA_*), and all of them the files.`,
 		Example: "  brokerd server\n  brokerd server server.properties --override num.partitions=3\n" +
 			"  brokerd server --listen 0.0.0.0 --advertise kafka.example.com\n  brokerd server --ephemeral --any-port"}
 	f := c.Flags()
