@@ -144,6 +144,8 @@ func judge(c Client, k Case, kafka bool, ask func() error) (verdict, string) {
 		return pass, ""
 	case known != "":
 		return cannot, known
+	case kafka && c.kafkaOnly[k.ID] != "":
+		return cannot, c.kafkaOnly[k.ID]
 	}
 	return fail, err.Error()
 }
