@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -22,13 +23,21 @@ type fault struct {
 	name   string
 	serves bool // two nodes that see each other are left: writes must go on
 	begin  func() (heal func())
+
+	everywhere bool // in every partition: that somebody waits for the fault to end must not do
 }
+
+// everywhereIn is how long every partition may take to go on, on a busy machine; a
+// client that was refused tries again within a second.
+const everywhereIn = 20 * time.Second
 
 // faults are those that this machine can do; it says which it cannot.
 func (c *three) faults(random *rand.Rand) (list []fault) {
 	anyone := func() *harness.Node { return c.Nodes[random.IntN(3)] }
 	other := func(n *harness.Node) *harness.Node { return c.Nodes[(n.ID-1+1+random.IntN(2))%3] }
-	add := func(name string, serves bool, begin func() func()) { list = append(list, fault{name, serves, begin}) }
+	add := func(name string, serves bool, begin func() func()) {
+		list = append(list, fault{name: name, serves: serves, begin: begin})
+	}
 	kill := func(n *harness.Node) func() {
 		n.Kill()
 		return func() { n.Restart() }
@@ -75,6 +84,7 @@ func (c *three) faults(random *rand.Rand) (list []fault) {
 		return func() { c.launch(c.Nodes...) }
 	})
 	add("full disk", true, func() func() { return c.fillDisk(anyone()) })
+	list[len(list)-1].everywhere = true
 	if _, err := exec.LookPath("strace"); err == nil {
 		add("failing fsync", true, func() func() { return c.failSync(anyone()) })
 	} else {
@@ -163,10 +173,20 @@ func (c *three) fillDisk(n *harness.Node) func() {
 	size := int64(fs.Bavail)*fs.Bsize - 24<<20
 	c.net.must("fallocate", "-l", fmt.Sprint(max(size, 1)), filler)
 	return func() {
-		if err := os.Remove(filler); err != nil {
+		if err := errors.Join(os.Remove(filler), syncDisk(at)); err != nil { // or a power cut brings it back
 			c.Fatal(err)
 		}
 	}
+}
+
+// syncDisk makes all that was done to a file system durable.
+func syncDisk(at string) error {
+	d, err := os.Open(at)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return unix.Syncfs(int(d.Fd()))
 }
 
 // failSync lets every sync of a node fail until it is started anew.

@@ -68,6 +68,8 @@ func (g *groupLoad) stopped() bool {
 	select {
 	case <-g.stop:
 		return true
+	case <-g.t.Context().Done():
+		return true
 	default:
 		return false
 	}
@@ -100,7 +102,7 @@ func (g *groupLoad) member(random *rand.Rand) {
 }
 
 func (g *groupLoad) live(c *kgo.Client, life time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), life)
+	ctx, cancel := context.WithTimeout(g.t.Context(), life)
 	defer cancel()
 	for ctx.Err() == nil && !g.stopped() {
 		polling, polled := context.WithTimeout(ctx, time.Second)
@@ -109,7 +111,7 @@ func (g *groupLoad) live(c *kgo.Client, life time.Duration) {
 		records := fetches.Records()
 		g.deliver(records)
 		if len(records) > 0 {
-			committing, committed := context.WithTimeout(context.Background(), patient)
+			committing, committed := context.WithTimeout(g.t.Context(), patient)
 			g.commit(committing, c, records)
 			committed()
 		}
@@ -173,6 +175,8 @@ func (g *groupLoad) observe() {
 		select {
 		case <-g.stop:
 			return
+		case <-g.t.Context().Done():
+			return
 		case <-tick.C:
 			_, _ = g.look(kadm.NewClient(c)) // without an answer nothing is known: it asks again
 		}
@@ -184,7 +188,7 @@ func (g *groupLoad) look(adm *kadm.Client) (now [spread]int64, err error) {
 	g.mu.Lock()
 	before, seen := g.acked, g.seen
 	g.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), patient)
+	ctx, cancel := context.WithTimeout(g.t.Context(), patient)
 	defer cancel()
 	got, err := adm.FetchOffsets(ctx, "chaos-"+g.name)
 	if err != nil {

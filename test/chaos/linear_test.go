@@ -131,9 +131,14 @@ func (l *linearLoad) run() {
 		select {
 		case <-l.stop:
 			return
+		case <-l.t.Context().Done():
+			return
 		default:
 		}
 		history, err := l.slice()
+		if err != nil && abandoned(l.t) {
+			return
+		}
 		if err != nil {
 			l.t.Errorf("a linear client gives up: %v", err)
 			return
@@ -176,7 +181,7 @@ func (l *linearLoad) slice() (history []porcupine.Operation, err error) {
 				}
 				cut := l.cut.Load()
 				call := time.Since(l.began).Nanoseconds()
-				out, failed := ask(c, in)
+				out, failed := ask(l.t.Context(), c, in)
 				back := time.Since(l.began).Nanoseconds()
 				counts := holds(in, cut, l.cut.Load())
 				mu.Lock()
@@ -203,8 +208,8 @@ func (l *linearLoad) slice() (history []porcupine.Operation, err error) {
 }
 
 // ask carries one operation out, however long it takes: outcomes are known.
-func ask(c *kgo.Client, in operation) (out outcome, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patient)
+func ask(ctx context.Context, c *kgo.Client, in operation) (out outcome, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*patient)
 	defer cancel()
 	if in.kind == "append" {
 		r := &kgo.Record{Value: binary.BigEndian.AppendUint64(nil, in.id)}

@@ -26,6 +26,7 @@ type threeLoad struct {
 	t     *testing.T
 	seeds []string
 	acked atomic.Int64
+	each  [spread]atomic.Int64 // acked, by partition
 
 	generation int // of producers
 	stop       chan struct{}
@@ -52,6 +53,10 @@ func (l *threeLoad) start() {
 		l.done.Go(func() { l.produce(fmt.Sprintf("%s-%d", kind, l.generation)) })
 	}
 }
+
+// A test that fails in the middle ends its context before anything is cleaned up:
+// all kinds of load end with it, and what they meet from then on is no finding.
+func abandoned(t *testing.T) bool { return t.Context().Err() != nil }
 
 // finish stops the producers; the outcome of all that they had under way is known.
 func (l *threeLoad) finish() {
@@ -83,10 +88,12 @@ func (l *threeLoad) produce(name string) {
 	for seq := int64(0); ; seq++ {
 		select {
 		case <-tick.C:
+		case <-l.t.Context().Done():
+			return
 		case <-l.stop:
-			ctx, cancel := context.WithTimeout(context.Background(), patient)
+			ctx, cancel := context.WithTimeout(l.t.Context(), patient)
 			defer cancel()
-			if err := c.Flush(ctx); err != nil {
+			if err := c.Flush(ctx); err != nil && !abandoned(l.t) {
 				l.t.Errorf("the records of %s do not get through: %v", name, err)
 			}
 			return
@@ -95,7 +102,10 @@ func (l *threeLoad) produce(name string) {
 		l.mu.Lock()
 		l.sent[name] = seq + 1
 		l.mu.Unlock()
-		c.Produce(context.Background(), &kgo.Record{Partition: int32(seq % spread), Value: []byte(r.text())}, func(k *kgo.Record, err error) {
+		c.Produce(l.t.Context(), &kgo.Record{Partition: int32(seq % spread), Value: []byte(r.text())}, func(k *kgo.Record, err error) {
+			if err != nil && abandoned(l.t) {
+				return
+			}
 			if err != nil {
 				l.t.Errorf("%s gave up on record %d: %v", name, seq, err)
 				return
@@ -113,6 +123,7 @@ func (l *threeLoad) note(partition int32, offset int64, r record) {
 	}
 	l.ledger[partition][offset] = r
 	l.acked.Add(1)
+	l.each[partition].Add(1)
 }
 
 // history is what is known of one partition now.
@@ -133,6 +144,23 @@ func (l *threeLoad) await(more int64) error {
 		case <-tick.C:
 		case <-limit:
 			return fmt.Errorf("only %d of %d acknowledgements within %v", more-(target-l.acked.Load()), more, patient)
+		}
+	}
+	return nil
+}
+
+// awaitEach waits until every partition has acknowledged more, within limit.
+func (l *threeLoad) awaitEach(more int64, limit time.Duration) error {
+	began, before := time.Now(), [spread]int64{}
+	for p := range before {
+		before[p] = l.each[p].Load()
+	}
+	for p := range before {
+		for l.each[p].Load() < before[p]+more {
+			if time.Since(began) > limit {
+				return fmt.Errorf("partition %d acknowledged %d of %d within %v", p, l.each[p].Load()-before[p], more, limit)
+			}
+			pause(10 * time.Millisecond)
 		}
 	}
 	return nil

@@ -91,7 +91,27 @@ func newThree(t *testing.T) *three {
 	}
 	c.load, c.linear = newThreeLoad(t, seeds), startLinear(t, seeds)
 	c.groups = groups(t, seeds)
+	t.Cleanup(c.joinLoads) // while there are still nodes, and a network
 	return c
+}
+
+// joinLoads waits for all load to have ended: it has, or the test was given up and
+// its context ended it.
+func (c *three) joinLoads() {
+	ended := make(chan struct{})
+	go func() { // ends with the load
+		c.load.done.Wait()
+		<-c.linear.done
+		for _, g := range c.groups {
+			g.done.Wait()
+		}
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		c.Log("some load does not end")
+	}
 }
 
 // controller is the node that acts as controller, as far as one can tell.
@@ -188,7 +208,7 @@ var severs = regexp.MustCompile(`^(pause|partition|node off the network)`)
 
 // TestThree lets faults happen to three nodes for -minutes and audits every
 // replica. A third of the faults wait for a hundred acknowledged writes while
-// they last, or right after where nothing can be acknowledged meanwhile; the
+// they last (a full disk for some of every partition), or right after where nothing can be acknowledged meanwhile; the
 // others come upon a cluster that has not recovered from the last.
 func TestThree(t *testing.T) {
 	random := schedule(t)
@@ -218,6 +238,12 @@ func TestThree(t *testing.T) {
 		if settle && f.serves {
 			if err := c.load.await(100); err != nil {
 				t.Fatalf("fault %d, %s: %v", round, f.name, err)
+			}
+			if f.everywhere {
+				pause(2 * time.Second) // by then the node has looked at its space
+				if err := c.load.awaitEach(20, everywhereIn); err != nil {
+					t.Fatalf("fault %d, %s: %v", round, f.name, err)
+				}
 			}
 		}
 		lasted, meanwhile := time.Since(began), c.load.acked.Load()-before
