@@ -48,6 +48,7 @@ func (c *Core) checkRecord(p int, a, b *meta.Partition, im *meta.Image, cmd meta
 	if len(in) >= int(b.MinISR) && len(elr) > 0 {
 		c.violated("R10", "p%d has eligible %v beside %v in sync of at least %d", p, elr, in, b.MinISR)
 	}
+	c.checkRoom(p, a, b, im, cmd)
 	if len(in)+len(elr) == 0 && a.ISRSize()+len(a.ELR()) > 0 {
 		switch cmd.(type) {
 		case meta.RegisterBroker, meta.ReportFault:
@@ -71,4 +72,29 @@ func (c *Core) checkRecord(p int, a, b *meta.Partition, im *meta.Image, cmd meta
 		}
 	}
 	c.checkMembers(p, 0)
+}
+
+// checkRoom: nobody with a full disk is in sync beside one with room, and a full disk
+// takes nobody's right to lead away.
+func (c *Core) checkRoom(p int, a, b *meta.Partition, im *meta.Image, cmd meta.Command) {
+	full, roomy := 0, 0
+	for _, id := range b.ISR() {
+		if b.Full(im, id) {
+			full++
+		} else {
+			roomy++
+		}
+	}
+	if full > 0 && roomy > 0 {
+		c.violated("R10", "p%d has %d with full disks in sync beside %d with room", p, full, roomy)
+	}
+	if _, ok := cmd.(meta.NoteFull); !ok {
+		return
+	}
+	if a.Leader >= 0 && b.Leader != a.Leader {
+		c.cover[covLeftFull]++
+	}
+	if a.Leader >= 0 && b.Leader < 0 || a.ISRSize() > 0 && roomy+full == 0 {
+		c.violated("R10", "a full disk leaves p%d without a leader, or nobody in sync", p)
+	}
 }

@@ -152,6 +152,9 @@ func (c *Core) happen(e *event) {
 	case evExchange:
 		c.exchange(c.nodes[e.node])
 		return
+	case evSpace:
+		c.space(c.nodes[e.node])
+		return
 	case evStart:
 		c.start(c.nodes[e.node])
 		return

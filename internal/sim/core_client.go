@@ -68,7 +68,7 @@ func (c *Core) produce(n *node, m *message) {
 	switch {
 	case m.life != n.life:
 		return // that connection is gone: the request never arrived
-	case r.leader == nil || n.failing:
+	case r.leader == nil || n.failing || n.full > 0:
 		c.accept(p, t)
 		c.answer(n, p, t, answerRefused)
 		return

@@ -123,12 +123,25 @@ func (c *Core) beat(n *node) {
 	if n.failing {
 		c.report(n)
 	}
+	c.noteFull(n, b)
 	if b.State == meta.Fenced && int64(n.applied) >= b.Epoch && !n.stops && !n.failing {
 		c.commit(meta.SetBrokerState{ID: n.id, Epoch: b.Epoch, State: meta.Active})
 	}
 	if n.stops && b.State == meta.Active {
 		c.commit(meta.SetBrokerState{ID: n.id, Epoch: b.Epoch, State: meta.ControlledShutdown})
 	}
+}
+
+// noteFull notes what a heartbeat says of the broker's disk, if it is news.
+func (c *Core) noteFull(n *node, b *meta.Broker) {
+	if (n.full > 0) == (len(b.Full) > 0) {
+		return
+	}
+	note := meta.NoteFull{Broker: n.id, BrokerEpoch: n.brokerEpoch}
+	if n.full > 0 {
+		note.Dirs = b.Dirs
+	}
+	c.commit(note)
 }
 
 // report tells of a failed directory, until it is known.

@@ -30,6 +30,8 @@ const (
 	covLeaderless
 	covLostAnswer
 	covNotYet
+	covFullDisk
+	covLeftFull
 	coverPoints
 )
 
@@ -38,7 +40,7 @@ var coverNames = [coverPoints]string{
 	"frozen watermark", "refused below min ISR", "produce timed out", "zombie leader wrote",
 	"fetch of another epoch fenced", "stale reply dropped", "ISR shrank", "ISR grew", "ineligible member refused",
 	"old metadata replayed", "tail lost at a power cut", "fsync error", "clean restart", "reassignment completed",
-	"leaderless for good", "controller's answer lost", "offset not available yet",
+	"leaderless for good", "controller's answer lost", "offset not available yet", "full disk", "lead left a full disk",
 }
 
 // Each visits every point.

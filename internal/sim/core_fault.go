@@ -51,8 +51,20 @@ func (c *Core) fault(f Fault) {
 	case DiskError:
 		c.diskError(n)
 		c.queue.push(event{at: c.now.Add(f.For + c.plan.Session), kind: evExchange, node: int8(n.i)})
+	case FullDisk:
+		n.full = max(n.full, c.now.Add(f.For))
+		c.cover[covFullDisk]++
+		c.queue.push(event{at: n.full, kind: evSpace, node: int8(n.i)})
 	default:
 		c.administer(f)
+	}
+}
+
+// space ends the want of it, unless the disk was filled anew meanwhile.
+func (c *Core) space(n *node) {
+	if n.full <= c.now && n.full > 0 {
+		n.full = 0
+		c.tell(n.name, -1, "has room again")
 	}
 }
 

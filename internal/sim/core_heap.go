@@ -31,6 +31,7 @@ const (
 	evClient                    // a client acts
 	evStart                     // node starts
 	evExchange                  // node, whose disk is fenced, starts again
+	evSpace                     // node's disk has room again
 	evResume                    // node, that paused, goes on
 	evStop                      // node, shutting down in order, looks whether it may go
 	evMend                      // connections of node, or all (-1), are whole again

@@ -18,12 +18,13 @@ type node struct {
 
 	// On disk, and of the machine.
 	reps   []replica
-	boot   int   // of the operating system
-	marker int64 // broker epoch of a clean stop, 0: none
-	erred  bool  // the last life met an fsync error
-	seen   int   // metadata that is on disk
-	dirty  bool  // lost something that only a registration tells of
-	lost   bool  // ever lost a tail
+	boot   int          // of the operating system
+	marker int64        // broker epoch of a clean stop, 0: none
+	erred  bool         // the last life met an fsync error
+	seen   int          // metadata that is on disk
+	dirty  bool         // lost something that only a registration tells of
+	lost   bool         // ever lost a tail
+	full   step.Instant // it takes no records before; 0: it has room
 
 	// Of this life.
 	up          bool
@@ -192,7 +193,7 @@ func (c *Core) reconcile(n *node, p int, im *meta.Image) {
 		rec.BrokerEpochs[i] = -1
 		if b, ok := im.Broker(id); ok {
 			rec.BrokerEpochs[i] = b.Epoch
-			if b.State == meta.Active {
+			if b.State == meta.Active && !pt.Full(im, id) {
 				rec.Eligible = rec.Eligible.With(i)
 			}
 		}

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,11 +57,12 @@ const (
 	Reassign                     // a partition moves
 	Prefer                       // its preferred replica is elected
 	faultKinds
+	FullDisk = faultKinds // no records are taken; drawn apart from the others
 )
 
-var faultNames = [faultKinds]string{
+var faultNames = [faultKinds + 1]string{
 	"kill", "power cut", "power cut of all", "clean stop", "pause", "one way", "isolate", "deaf",
-	"new controller", "disk error", "min isr", "reassign", "prefer",
+	"new controller", "disk error", "min isr", "reassign", "prefer", "full disk",
 }
 
 func (k FaultKind) String() string { return faultNames[k] }
@@ -105,6 +107,7 @@ func NewPlan(seed uint64, steps int) *Plan {
 		Lag:        pick(0, 2*time.Millisecond, 20*time.Millisecond, 300*time.Millisecond),
 		Drop:       some(0.3), Duplicate: some(0.5), LoseAnswer: some(0.4),
 	}
+	defer p.fill()
 	var on []FaultKind
 	for k := range faultKinds {
 		if r.IntN(2) == 0 && (p.Brokers > 1 || k != Reassign && k != CutOneWay) {
@@ -124,4 +127,20 @@ func NewPlan(seed uint64, steps int) *Plan {
 		p.Faults = append(p.Faults, f)
 	}
 	return p
+}
+
+// fill lets disks become full in two plans of seven. They are drawn by themselves,
+// and in none of the plans that testdata names: those go on as they were.
+func (p *Plan) fill() {
+	if m := p.Seed % 7; m != 1 && m != 4 {
+		return
+	}
+	r := rand.New(rand.NewPCG(p.Seed, 3))
+	every := []int{100, 300, 1000}[r.IntN(3)]
+	for at := r.IntN(every); at < p.Steps; at += 1 + r.IntN(2*every) {
+		f := Fault{Step: at, Kind: FullDisk, Node: r.IntN(p.Brokers)}
+		f.For = time.Duration(float64(p.Session) * 3 * r.ExpFloat64())
+		p.Faults = append(p.Faults, f)
+	}
+	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return a.Step - b.Step })
 }

@@ -18,7 +18,7 @@ func (c *Core) recover() {
 	c.newController()
 	c.mend(-1)
 	for _, n := range c.nodes {
-		n.paused, n.stops, n.slow = min(n.paused, c.now), false, 1
+		n.paused, n.stops, n.slow, n.full = min(n.paused, c.now), false, 1, 0
 		c.resume(n)
 		if n.up && n.failing {
 			c.kill(n)

@@ -202,6 +202,8 @@ func (c *Core) actFollower(n *node, m *message) {
 		r.log.truncate(max(eff.TruncateTo, 0))
 		n.flushTo[p] = min(n.flushTo[p], r.log.end())
 		r.follower.Truncated(r.log.end())
+	case eff.Append && n.full > 0:
+		return // storage refuses it; the retry asks again
 	case eff.Append && m.base == r.log.end():
 		c.append(n, p, m)
 	case eff.Append:
