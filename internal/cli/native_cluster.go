@@ -26,17 +26,32 @@ func (a *app) clusterInfo() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		full := admin.FullDirs(ctx, idsOf(cluster.Brokers)...)
 		if a.json() {
-			return printJSON(a.e.Out, cluster)
+			return printJSON(a.e.Out, struct {
+				client.Cluster
+				Full []client.LogDir `json:"fullLogDirs"`
+			}{cluster, full})
 		}
 		fmt.Fprintf(a.e.Out, "cluster %s\n\n", cluster.ID)
 		rows := [][]string{{"BROKER", "ADDRESS", "RACK"}}
 		for _, b := range cluster.Brokers {
 			rows = append(rows, []string{strconv.Itoa(int(b.ID)), fmt.Sprintf("%s:%d", b.Host, b.Port), b.Rack})
 		}
-		return printTable(a.e.Out, rows)
+		if err := printTable(a.e.Out, rows); err != nil {
+			return err
+		}
+		a.warnFull(full)
+		return nil
 	}
 	return c
+}
+
+// warnFull says which log directories take no records, and what to do.
+func (a *app) warnFull(full []client.LogDir) {
+	for _, d := range full {
+		a.warn(fmt.Sprintf("broker %d takes no records in %s: its disk is full; free space there, lower a retention or delete a topic (others in sync lead meanwhile)", d.Broker, d.Dir))
+	}
 }
 
 func (a *app) clusterUnregister() *cobra.Command {

@@ -40,9 +40,27 @@ func (a *app) topicsDescribe() *cobra.Command {
 		if a.json() {
 			return a.describeJSON(topics, resources, configs)
 		}
-		return a.describeText(topics, resources, configs)
+		if err := a.describeText(topics, resources, configs); err != nil {
+			return err
+		}
+		a.warnFull(admin.FullDirs(ctx, wanting(topics)...))
+		return nil
 	}
 	return c
+}
+
+// wanting is the brokers of partitions that are not whole: the disk of one may be
+// full.
+func wanting(topics []client.TopicDescription) (brokers []int32) {
+	for _, t := range topics {
+		for _, p := range t.Partitions {
+			if len(p.ISR) < len(p.Replicas) {
+				brokers = append(brokers, p.Replicas...)
+			}
+		}
+	}
+	slices.Sort(brokers)
+	return slices.Compact(brokers)
 }
 
 // described is a topic with the settings that somebody made.

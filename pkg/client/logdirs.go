@@ -45,7 +45,7 @@ func (a *Admin) LogDirs(ctx context.Context, brokers []int32, topics ...string) 
 	}
 	var out []LogDir
 	for _, id := range brokers {
-		list, err := a.logDirsOf(ctx, id, topics)
+		list, err := a.logDirsOf(ctx, id, nil, topics)
 		if err != nil {
 			return nil, err
 		}
@@ -54,10 +54,29 @@ func (a *Admin) LogDirs(ctx context.Context, brokers []int32, topics ...string) 
 	return out, nil
 }
 
-func (a *Admin) logDirsOf(ctx context.Context, id int32, topics []string) ([]LogDir, error) {
+// FullDirs lists the log directories of brokers that take no records for want of
+// space, without their replicas. Of a broker that does not say it knows of none.
+func (a *Admin) FullDirs(ctx context.Context, brokers ...int32) []LogDir {
+	full := []LogDir{}
+	for _, id := range brokers {
+		list, err := a.logDirsOf(ctx, id, []kmsg.DescribeLogDirsRequestTopic{}, nil)
+		for _, d := range list {
+			if err == nil && d.Total > 0 && d.Usable == 0 {
+				full = append(full, d)
+			}
+		}
+	}
+	return full
+}
+
+// logDirsOf asks a broker for its directories, with the replicas of asked (nil: of
+// all topics), and keeps those of topics.
+func (a *Admin) logDirsOf(ctx context.Context, id int32, asked []kmsg.DescribeLogDirsRequestTopic, topics []string) ([]LogDir, error) {
 	const doing = "describe the log directories of broker"
 	name := strconv.Itoa(int(id))
-	answered, err := a.c.raw.Broker(int(id)).RetriableRequest(ctx, kmsg.NewPtrDescribeLogDirsRequest())
+	req := kmsg.NewPtrDescribeLogDirsRequest()
+	req.Topics = asked
+	answered, err := a.c.raw.Broker(int(id)).RetriableRequest(ctx, req)
 	if err != nil {
 		return nil, a.c.explain(doing, name, err)
 	}
