@@ -116,6 +116,7 @@ var codes = []struct {
 	{storage.ErrDirFailed, kerr.KafkaStorageError},
 	{storage.ErrCorrupt, kerr.KafkaStorageError},
 	{storage.ErrNewer, kerr.KafkaStorageError},
+	{storage.ErrUnreadable, kerr.KafkaStorageError},
 	{storage.ErrDeleted, kerr.UnknownTopicOrPartition},
 	{storage.ErrClosed, kerr.NotLeaderForPartition},
 }

@@ -111,19 +111,7 @@ func TestCorruptReplicaIsRepaired(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := start(t, dir, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	w := b.catalog.Watch()
-	for leader := int32(0); leader >= 0; {
-		im, _, err := w.Next(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		topic, _ := im.TopicNamed("t")
-		rec, _ := topic.Partition(0)
-		leader = rec.Leader
-	}
-	w.Close()
+	leaderless(t, b, 0)
 	if code, body := get(t, b, "/readyz"); code != 503 || !strings.Contains(body, "partition t-0 is offline") {
 		t.Errorf("/readyz: %d %s", code, body)
 	}
@@ -187,5 +175,58 @@ func TestLogDirectoryIsUnusable(t *testing.T) {
 	}
 	if b, err := New(t.Context(), testOptions(t, dir, more)); err == nil || !strings.Contains(err.Error(), "cannot be written") {
 		t.Errorf("without its metadata: %v %v", b, err)
+	}
+}
+
+// A partition's directory cannot be read, a file is in its place: that partition is
+// offline and /readyz says which and why, the others are served. It is back with
+// the first start after the repair.
+func TestPartitionIsUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	scattered(t, dir, nil, 2)
+	at := filepath.Join(dir, "data", "t-0")
+	if err := errors.Join(os.Rename(at, at+".away"), os.WriteFile(at, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, dir, nil)
+	leaderless(t, b, 0)
+	code, body := get(t, b, "/readyz")
+	if code != 503 || !strings.Contains(body, "partition t-0 is offline") || !strings.Contains(body, "cannot be read") || strings.Contains(body, "t-1") {
+		t.Errorf("/readyz: %d %s", code, body)
+	}
+	c := client(t, b, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	defer c.Close()
+	if err := c.ProduceSync(t.Context(), &kgo.Record{Topic: "t", Partition: 1, Value: []byte("y")}).FirstErr(); err != nil {
+		t.Error(err)
+	}
+	stop(t, b)
+	if err := errors.Join(os.Remove(at), os.Rename(at+".away", at)); err != nil {
+		t.Fatal(err)
+	}
+	b = start(t, dir, nil)
+	defer stop(t, b)
+	expectEnds(t, b, []int32{0}, 1)
+	expectEnds(t, b, []int32{1}, 2)
+	if code, body := get(t, b, "/readyz"); code != 200 {
+		t.Errorf("/readyz: %d %s", code, body)
+	}
+}
+
+// leaderless waits until a partition of t has no leader.
+func leaderless(t *testing.T, b *Broker, partition int32) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	w := b.catalog.Watch()
+	defer w.Close()
+	for {
+		im, _, err := w.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		topic, _ := im.TopicNamed("t")
+		if rec, _ := topic.Partition(partition); rec.Leader < 0 {
+			return
+		}
 	}
 }

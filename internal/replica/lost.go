@@ -12,8 +12,9 @@ import (
 )
 
 // lost is the partitions whose logs cannot be served until a restart: bad below
-// what was acknowledged (S4), of a newer release, or in a directory that did not
-// come back. Those of failed directories are not in it. It holds at most one entry per partition of this broker.
+// what was acknowledged (S4), of a newer release, not readable, or in a directory
+// that did not come back. Those of failed directories are not in it. It holds at
+// most one entry per partition of this broker.
 type lost struct {
 	mu   sync.Mutex
 	byID map[step.PartitionID]Lost
@@ -37,8 +38,11 @@ func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
 	corrupt := errors.Is(err, storage.ErrCorrupt)
 	if m.lost.put(Lost{id, topic, err}) {
 		text := "partition is offline: its log is left as it is"
-		if corrupt {
+		switch {
+		case corrupt:
 			text = "partition is corrupt below what was acknowledged: nothing is cut; it is fetched anew when another replica leads, else it needs an operator"
+		case errors.Is(err, storage.ErrUnreadable):
+			text = "partition is offline: look at owner and mode of its directory and at the disk, then restart the broker"
 		}
 		m.log.Error(text, "topic", topic, "partition", id.Index, "err", err)
 		if p := m.topics.open(id); p != nil {
@@ -52,7 +56,7 @@ func (m *Manager) lose(id step.PartitionID, topic string, err error) bool {
 // outOfService says whether an error means that one log, in a directory that
 // works, cannot be used any more.
 func outOfService(err error) bool {
-	return errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrNewer)
+	return errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrNewer) || errors.Is(err, storage.ErrUnreadable)
 }
 
 // put notes a partition; false when it is known already.

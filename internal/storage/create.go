@@ -121,6 +121,21 @@ func (d *logDir) broken(err error) error {
 	return d.fail(err)
 }
 
+// unreadable sorts an error of bringing a log back. What neither says what it is nor
+// passes concerns this log alone: an owner or a mode that somebody changed, a bad
+// sector. The others of the directory are served.
+func unreadable(err error) error {
+	switch {
+	case isFull(err):
+		return errors.Join(ErrDiskFull, err)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return errors.Join(ErrNoDescriptors, err)
+	case errors.Is(err, ErrCorrupt), errors.Is(err, ErrNewer), errors.Is(err, ErrDirFailed):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnreadable, err)
+}
+
 // setAside renames a directory that belongs to nobody we know (D11). The
 // checkpoint forgets whose it was first, as in park: a mark that stays would
 // claim the next directory of that name.

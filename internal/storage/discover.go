@@ -107,30 +107,32 @@ func (d *logDir) find(name string, marks map[string]*mark) error {
 		return nil
 	}
 	id, damage, err := d.owner(name)
-	switch {
-	case errors.Is(err, ErrNewer):
-		d.refuse(name, err)
-		d.store.unopened = append(d.store.unopened, Unopened{step.PartitionID{Topic: id, Index: index}, topic, err})
-		if !id.IsZero() { // else whose it is stands there in a way that we do not know
-			d.note(step.PartitionID{Topic: id, Index: index}, topic, 0, true)
-		}
-		return nil
-	case err != nil:
-		return err
-	case damage != nil:
+	if err == nil && damage != nil {
 		d.logger.Warn("directory without a valid partition.metadata is left alone", "dir", d.path, "name", name, "err", damage)
 		return nil
 	}
-	bytes, segments, err := d.logFiles(name)
-	if err != nil {
-		return err
+	bytes, segments := int64(0), 0
+	if err == nil {
+		bytes, segments, err = d.logFiles(name)
 	}
-	d.note(step.PartitionID{Topic: id, Index: index}, topic, bytes, segments == 0)
+	of := step.PartitionID{Topic: id, Index: index}
+	if err != nil {
+		if err = unreadable(err); !errors.Is(err, ErrNewer) && !errors.Is(err, ErrUnreadable) {
+			return err
+		}
+		d.refuse(name, err)
+		d.store.unopened = append(d.store.unopened, Unopened{of, topic, err})
+		if id.IsZero() {
+			return nil // whose it is stands there in a way that we do not know, or cannot be read
+		}
+	}
+	d.note(of, topic, bytes, segments == 0)
 	return nil
 }
 
-// refuse notes a directory that a newer release made. Whoever wants a partition
-// of its name hears of it, in whatever directory it would have begun.
+// refuse notes a directory that a newer release made, or that cannot be read.
+// Whoever wants a partition of its name hears of it, in whatever directory it would
+// have begun.
 func (d *logDir) refuse(name string, why error) {
 	d.logger.Error("log is left alone", "dir", d.path, "name", name, "err", why)
 	d.store.refused[name] = why

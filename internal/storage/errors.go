@@ -16,6 +16,7 @@ var (
 	ErrDirFailed        = errors.New("log directory has failed")
 	ErrCorrupt          = errors.New("log is corrupt below its durable checkpoint")
 	ErrNewer            = errors.New("a newer release wrote the file")
+	ErrUnreadable       = errors.New("log cannot be read")
 	ErrDeleted          = errors.New("log has been deleted")
 	ErrClosed           = errors.New("store is closed")
 )

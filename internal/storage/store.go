@@ -94,7 +94,7 @@ type Store struct {
 	blind          bool             // a directory could not be looked into: see Blind
 	producerExpiry atomic.Int64     // ns
 	damaged        atomic.Bool      // recovery could not bring a log back: see Intact
-	refused        map[string]error // directories of a newer release, by name; as they were listed at Open
+	refused        map[string]error // directories of a newer release or that cannot be read, by name; as they were listed at Open
 
 	mu       sync.Mutex
 	logs     map[step.PartitionID]*Log
@@ -293,7 +293,7 @@ func (s *Store) open(d *logDir, id step.PartitionID, topic string, c Config) (*L
 	}
 	scanned, err := l.load()
 	if err != nil {
-		return nil, fmt.Errorf("open log %s in %s: %w", *l.name.Load(), d.path, err)
+		return nil, fmt.Errorf("open log %s in %s: %w", *l.name.Load(), d.path, unreadable(err))
 	}
 	if scanned > 0 {
 		d.logger.Info("log recovered", "topic", topic, "partition", id.Index, "scanned", scanned, "end", l.View().End)
