@@ -142,7 +142,7 @@ var kafkaFamilies = []obs.Family{
 	{Name: "kafka_server_replicamanager_leadercount", Help: "Partitions that this broker leads.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_replicamanager_underreplicatedpartitions", Help: "Led partitions with a replica out of sync.", Kind: obs.GaugeKind},
 	{Name: "kafka_server_replicamanager_underminisrpartitioncount", Help: "Led partitions below min.insync.replicas.", Kind: obs.GaugeKind},
-	{Name: "kafka_server_replicamanager_offlinereplicacount", Help: "Replicas here that cannot be served: in failed log directories, or of a log that is bad or of a newer release.", Kind: obs.GaugeKind},
+	{Name: "kafka_server_replicamanager_offlinereplicacount", Help: "Replicas here that cannot be served: in failed log directories, or of a log that is bad, cannot be read or is of a newer release.", Kind: obs.GaugeKind},
 	{Name: "kafka_log_logmanager_offlinelogdirectorycount", Help: "Failed log directories.", Kind: obs.GaugeKind},
 	{Name: "kafka_log_log_size", Help: "Bytes of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
 	{Name: "kafka_log_log_numlogsegments", Help: "Segments of a partition.", Kind: obs.GaugeKind, Labels: []string{"topic", "partition"}},
