@@ -34,7 +34,8 @@ type uniform struct {
 	of      [][]*cell // by member
 	load    []int     // of a member: the sum of its gets
 	alike   bool      // all want the same
-	tries   int       // exchanges and steps of giveBack so far
+	tries   int       // exchanges so far
+	work    int       // cells that giveBack looked at so far
 }
 
 // cell is what a member has and gets of a topic that it wants.
@@ -173,7 +174,7 @@ func (u *uniform) unfairness() (n int) {
 	return n
 }
 
-// tries bounds how many exchanges and ways are looked at, so that a large group is
+// tries bounds how many exchanges are looked at, so that a large group is
 // not assigned for seconds to spare one partition its move.
 const tries = 4000
 

@@ -17,14 +17,14 @@ import (
 
 var kafkaJars = flag.String("group.kafka", "", "directory of Kafka's jars: what is compared with it is asked anew")
 
-// hard are those of 4,000 where a move is spared only by a member that gets one more
-// than others who want nothing of what it has.
-var hard = []uint64{1195, 1317, 1323, 2113, 2793, 3053, 3511}
+// hard are those of 7,000 where a move is spared only by a member that gets one more
+// than others who want nothing of what it has; in 6199 there are two of those.
+var hard = []uint64{1195, 1317, 1323, 2113, 2541, 2793, 2913, 3053, 3511, 6199, 6903}
 
 // uniformCases are groups as they come in life, and some whose members have what
 // no assignor would have given them. Topics never lose partitions.
 func uniformCases() (all []uniformCase) {
-	for seed := range uint64(4000) {
+	for seed := range uint64(7000) {
 		if seed >= 800 && !slices.Contains(hard, seed) {
 			continue
 		}
