@@ -69,7 +69,6 @@ type member struct {
 	session   time.Duration
 	protocols []kmsg.JoinGroupRequestProtocol
 	assigned  []byte
-	before    []byte // assigned before that, until it has heard: it may still be using it
 
 	join, sync waiting
 	fresh      bool // joined and never yet part of a generation

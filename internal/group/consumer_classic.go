@@ -71,11 +71,7 @@ func (t *turn) joinConsumer(g *group, e JoinGroup) {
 	resp.Version, resp.MemberID, resp.Generation = r.Version, m.id, m.current.epoch
 	resp.ProtocolType, resp.Protocol = kmsg.StringPtr(consumerProtocol), &m.about.classic.protocols[0].Name
 	if down {
-		stale := c.placed < c.epoch
-		t.downgrade(g)
-		if stale {
-			t.prepare(g)
-		}
+		t.downgrade(g, false)
 	} else {
 		t.touchConsumer(g, m)
 		t.settleUp(g, m)
@@ -157,6 +153,7 @@ func (t *turn) syncConsumer(g *group, r *kmsg.SyncGroupRequest) {
 		r.Protocol != nil && *r.Protocol != m.about.classic.protocols[0].Name:
 		code = codeInconsistentProtocol
 	case c.placed > m.current.epoch && m.current.state != unrevoked:
+		t.touchConsumer(g, m)
 		t.owe(g, m)
 		code = codeRebalance
 	}

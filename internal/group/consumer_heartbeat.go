@@ -386,8 +386,7 @@ func (t *turn) expel(g *group, gone ...*consumerMember) {
 		t.forgetMember(g, m)
 	}
 	if t.mayDowngrade(c, nil) {
-		t.downgrade(g)
-		t.prepare(g)
+		t.downgrade(g, true)
 		return
 	}
 	t.forgetRegexes(g)

@@ -43,7 +43,7 @@ func (t *turn) upgrade(g *group) *refusal {
 	for _, j := range joins {
 		t.write(g, fact{key: keyMember, name: j.id, about: j.about})
 	}
-	t.write(g, fact{key: keyConsumer, epoch: generation, hash: t.hashTopics(g.consumer)})
+	t.write(g, fact{key: keyConsumer, epoch: generation}) // without a hash: what was assigned need not be all
 	for _, j := range joins {
 		t.write(g, fact{key: keyMemberTarget, name: j.id, target: j.owned})
 	}
@@ -65,7 +65,7 @@ type joining struct {
 	id    string
 	about about
 	owned parts
-	owes  parts // had before, and has not been told yet that it is not its own any more
+	owes  parts // had when it joined; it may not have heard yet that it is not its own any more
 }
 
 // upgraded reads what an upgrade needs to know of every member.
@@ -89,9 +89,8 @@ func (t *turn) upgraded(g *group) (all []joining, no *refusal) {
 		}
 		sub, ok := readSubscription(metadata)
 		owned, custom, ok2 := t.assignment(m.assigned)
-		before, _, ok3 := t.assignment(m.before)
 		switch {
-		case !ok || !ok2 || !ok3:
+		case !ok || !ok2:
 			return cannot("the embedded consumer protocol is malformed")
 		case custom:
 			return cannot("an unsupported custom assignor is in use. Please refer to the documentation or switch to a default assignor before re-attempting the upgrade")
@@ -99,7 +98,7 @@ func (t *turn) upgraded(g *group) (all []joining, no *refusal) {
 		all = append(all, joining{m.id, about{
 			instance: m.instance, rack: sub.Rack, client: m.client, topics: topicSet(sub.Topics),
 			rebalance: int32(m.rebalance / time.Millisecond), classic: &embedded{int32(m.session / time.Millisecond), m.protocols},
-		}, owned, before.keep(func(id step.TopicID, p int32) bool { return !owned.has(id, p) })})
+		}, owned, t.ownedBy(sub).keep(func(id step.TopicID, p int32) bool { return !owned.has(id, p) })})
 	}
 	return all, nil
 }
@@ -139,13 +138,16 @@ func (t *turn) mayDowngrade(c *consumer, replaced *consumerMember) bool {
 }
 
 // downgrade makes a classic group of a consumer group whose members are all
-// classic ones. Each has what its target was, at the group's epoch.
-func (t *turn) downgrade(g *group) {
+// classic ones. Each keeps what it has, at the group's epoch. Is that not all of
+// its target, or owes the group a rebalance for another reason, it begins one; the
+// record then names no leader, so that a new coordinator begins it as well.
+func (t *turn) downgrade(g *group, owes bool) {
 	n := g.consumer
 	c := classic{generation: n.epoch, kind: consumerProtocol}
 	c.enter(stable, t.in.UnixMs)
 	for _, id := range n.ids() {
 		m := n.members[id]
+		owes = owes || n.placed < n.epoch || !n.reconciled(m)
 		c.add(&member{
 			id: id, instance: m.about.instance, client: m.about.client, rebalance: ms(max(m.about.rebalance, 0)),
 			session: ms(m.about.classic.session), protocols: m.about.classic.protocols,
@@ -154,15 +156,23 @@ func (t *turn) downgrade(g *group) {
 	protocol := c.choose()
 	c.protocol = &protocol
 	for _, m := range c.members {
-		m.assigned = t.embed(n.members[m.id].target, m.metadata(c.protocol))
+		now := n.members[m.id].current
+		m.assigned = t.embed(now.assigned.union(now.revoking), m.metadata(c.protocol))
 		t.forgetMember(g, n.members[m.id])
 	}
 	t.endConsumer(g)
 	c.readTopics()
 	g.classic = c
-	t.append(g, groupRecord(g.id, g.classic.value(), t.in.UnixMs))
+	v := g.classic.value()
+	if owes {
+		v.Leader = nil
+	}
+	t.append(g, groupRecord(g.id, v, t.in.UnixMs))
 	for _, m := range g.classic.members {
 		t.touch(g, m, m.session)
+	}
+	if owes {
+		t.prepare(g)
 	}
 }
 

@@ -265,7 +265,7 @@ func (t *turn) restore(g *group) {
 		c.state = stable
 	}
 	c.readTopics()
-	if len(c.members) > t.cfg.MaxSize {
+	if len(c.members) > t.cfg.MaxSize || v.Leader == nil && len(c.members) > 0 { // no leader: see downgrade
 		t.prepare(g)
 	}
 }

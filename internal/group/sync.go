@@ -80,7 +80,7 @@ func (t *turn) sent(g *group, m *member) {
 	if !m.unsent {
 		return
 	}
-	m.unsent, m.before = false, nil
+	m.unsent = false
 	if c.unsent--; c.unsent == 0 {
 		t.syncDone(g)
 	}
@@ -91,9 +91,6 @@ func (t *turn) sent(g *group, m *member) {
 func (t *turn) assign(g *group, r *kmsg.SyncGroupRequest) {
 	c := &g.classic
 	for _, m := range c.members {
-		if m.unsent {
-			m.before = m.assigned
-		}
 		m.assigned = []byte{}
 	}
 	for _, a := range r.GroupAssignment {
