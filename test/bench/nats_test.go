@@ -41,5 +41,9 @@ func (b *bench) nats(mode ...string) {
 	if slices.Contains(mode, "sync") {
 		durability = "fsync"
 	}
-	b.note("NATS JetStream 2.15.2, one replica, file storage, 100 B, `%s`: %s.", durability, strings.Join(list, "; "))
+	replicas := "one replica"
+	if slices.Contains(mode, "three") {
+		replicas = "three servers and replicas (an acknowledgement means two of them), CPU of all three"
+	}
+	b.note("NATS JetStream 2.15.2, %s, file storage, 100 B, `%s`: %s.", replicas, durability, strings.Join(list, "; "))
 }

@@ -179,6 +179,8 @@ func s3(b *bench) {
 			metric{mbRate, "%.0f", true, of(4, 0)}, metric{leaderGB, "%.2f", false, of(4, 0)}, metric{allGB, "%.2f", false, 0})
 	}
 	b.kills(ours, theirs)
+	b.nats("sync", "three")
+	b.nats("three")
 }
 
 func replicated(records, depth int) produceLoad {
