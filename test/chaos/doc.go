@@ -12,6 +12,9 @@
 // the copy: what was never fsynced is gone. It needs root and loop devices, and
 // says so when they are missing.
 //
+// TestPowerCutOfAll does that to three nodes with 1,000 partitions at one moment, and
+// prints how long it takes until all are written to again.
+//
 // TestDiskFull fills a small file system and frees it again; TestSyncError lets
 // fdatasync fail under strace.
 //

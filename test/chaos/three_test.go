@@ -42,7 +42,9 @@ type three struct {
 	counts map[string]int
 }
 
-func newThree(t *testing.T) *three {
+// newNodes starts them, with nobody who writes.
+func newNodes(t *testing.T) (c *three, seeds []string) {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("UNAVAILABLE: network namespaces and loop mounts need root")
 	}
@@ -50,9 +52,9 @@ func newThree(t *testing.T) *three {
 	if err != nil {
 		t.Skipf("UNAVAILABLE: network namespaces: %v", err)
 	}
-	c := &three{T: t, net: network, counts: map[string]int{}}
+	c = &three{T: t, net: network, counts: map[string]int{}}
 	dir := t.TempDir()
-	var voters, seeds []string
+	var voters []string
 	for i := range 3 {
 		voters = append(voters, fmt.Sprintf("%d@%s:9093", i+1, network.host(i+1)))
 		seeds = append(seeds, network.host(i+1)+":9092")
@@ -81,6 +83,11 @@ func newThree(t *testing.T) *three {
 	}
 	t.Cleanup(cl.Close)
 	c.client, c.adm = cl, kadm.NewClient(cl)
+	return c, seeds
+}
+
+func newThree(t *testing.T) *three {
+	c, seeds := newNodes(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
 	if _, err := c.adm.CreateTopic(ctx, spread, 3, small(), audited); err != nil {
