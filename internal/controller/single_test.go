@@ -3,8 +3,10 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -234,5 +236,50 @@ func TestKillInTheFirstCreation(t *testing.T) {
 	defer cancel()
 	if _, err := n.WaitActive(ctx); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestStopSparesReplay: a stop after many changes leaves a snapshot, one after few
+// does not, and the next start knows everything either way.
+func TestStopSparesReplay(t *testing.T) {
+	dir := t.TempDir()
+	snapshots := func() int {
+		list, err := filepath.Glob(filepath.Join(dir, "snapshots", "*", "state.bin"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	n := start(t, boltOptions(t, dir))
+	n.Register(registration())
+	n.await(n.WaitActive)
+	n.must(topic(1, "few", 1))
+	n.stop()
+	if k := snapshots(); k != 0 {
+		t.Fatalf("%d snapshots after a handful of changes", k)
+	}
+	n = start(t, boltOptions(t, dir))
+	n.Register(registration())
+	n.await(n.WaitActive)
+	wide := make([][]int32, 10_000)
+	for i := range wide {
+		wide[i] = []int32{1}
+	}
+	topics := 0
+	for ; n.fsm.Pending() < closeWorth; topics++ {
+		n.must(meta.CreateTopic{ID: tid(byte(topics), 9), Name: fmt.Sprint("wide", topics), Assignments: wide})
+	}
+	n.stop()
+	if k := snapshots(); k != 1 {
+		t.Fatalf("%d snapshots after %d topics of %d partitions", k, topics, len(wide))
+	}
+	n = start(t, boltOptions(t, dir))
+	n.Register(registration())
+	n.await(n.WaitActive)
+	if got, want := n.cat.Image().PartitionCount(), 1+topics*len(wide); got != want {
+		t.Fatalf("%d partitions after a restart, there were %d", got, want)
+	}
+	if p := n.fsm.Pending(); p >= closeWorth {
+		t.Fatalf("%d bytes of entries are replayed although there is a snapshot", p)
 	}
 }
