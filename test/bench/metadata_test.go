@@ -19,7 +19,7 @@ type metadata struct {
 }
 
 // growth is how long Kafka may create topics: it does not reach two million.
-const growth = 6 * time.Minute
+const growth = 4 * time.Minute
 
 // s10 measures a controller with brokers in name only, each system by itself: as
 // many partitions as a cluster of brokerd may have, and what Kafka has after a
