@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/brokerd/brokerd/internal/meta"
@@ -17,14 +18,17 @@ func (b *Broker) registerMetrics() {
 	r.Collect(copiedFamilies, b.collectCopied)
 	r.Collect(quorumFamilies, b.collectQuorum)
 	r.Collect(failureFamilies, b.collectFailures)
-	r.Collect(groupFamilies, b.collectGroups)
+	groups := groupFamilies
+	if b.o.Conf.MetricsCompat {
+		groups = slices.Concat(groupFamilies, kafkaGroupFamilies)
+	}
+	r.Collect(groups, b.collectGroups)
 	if b.o.Conf.MetricsCompat {
 		r.Collect(kafkaFamilies, b.collectKafka)
 		r.Collect(trafficFamilies, b.collectTraffic)
 		r.Collect(kafkaCopiedFamilies, b.collectKafkaCopied)
 		r.Collect(kafkaQuorumFamilies, (&quorumRates{b: b}).collect)
 		r.Collect(topicFamilies, b.collectTopics)
-		r.Collect(kafkaGroupFamilies, b.collectKafkaGroups)
 		r.Collect(kafkaRequestFamilies, b.collectKafkaRequests)
 		r.Collect(socketFamilies, (&socketRates{b: b}).collect)
 	}

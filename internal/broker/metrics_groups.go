@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -37,9 +36,20 @@ func (b *Broker) collectGroups(s *obs.Scrape) {
 	for of, n := range n {
 		s.Emit(5, float64(n), of[0], of[1])
 	}
+	if !b.o.Conf.MetricsCompat {
+		return
+	}
+	classic := 0
+	for i, state := range classicStates {
+		n := n[[2]string{"classic", state}]
+		classic += n
+		s.Emit(len(groupFamilies)+1+i, float64(n))
+	}
+	s.Emit(len(groupFamilies), float64(classic))
 }
 
-// kafkaGroupFamilies count the groups of the classic protocol only, as Kafka's do.
+// kafkaGroupFamilies come after groupFamilies. They count the groups of the classic
+// protocol only, as Kafka's do.
 var kafkaGroupFamilies = []obs.Family{
 	{Name: "kafka_coordinator_group_groupmetadatamanager_numgroups", Help: "Groups of the classic protocol that this broker coordinates.", Kind: obs.GaugeKind},
 	{Name: "kafka_coordinator_group_groupmetadatamanager_numgroupsstable", Help: "Those whose members have their partitions.", Kind: obs.GaugeKind},
@@ -50,24 +60,7 @@ var kafkaGroupFamilies = []obs.Family{
 }
 
 // classicStates is in the order of kafkaGroupFamilies.
-var classicStates = []string{"Stable", "Empty", "PreparingRebalance", "CompletingRebalance", "Dead"}
-
-func (b *Broker) collectKafkaGroups(s *obs.Scrape) {
-	all, n := 0, make([]int, len(classicStates))
-	b.eachGroup(func(g group.Standing) {
-		if g.Protocol != "classic" {
-			return
-		}
-		all++
-		if i := slices.Index(classicStates, g.State); i >= 0 {
-			n[i]++
-		}
-	})
-	s.Emit(0, float64(all))
-	for i := range n {
-		s.Emit(1+i, float64(n[i]))
-	}
-}
+var classicStates = []string{"stable", "empty", "preparingrebalance", "completingrebalance", "dead"}
 
 // eachGroup asks the machine of every led partition; they answer at once.
 func (b *Broker) eachGroup(visit func(group.Standing)) {

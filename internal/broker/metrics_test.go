@@ -160,3 +160,17 @@ func TestMetricsOfAController(t *testing.T) {
 		}
 	}
 }
+
+func TestMetricsWithoutKafkasNames(t *testing.T) {
+	b := start(t, t.TempDir(), map[string]string{"metrics.compat": "none"})
+	defer stop(t, b)
+	code, body := get(t, b, "/metrics")
+	if code != 200 || !strings.Contains(body, "brokerd_controller_active 1\n") {
+		t.Errorf("%d:\n%s", code, body)
+	}
+	for line := range strings.Lines(body) {
+		if strings.HasPrefix(line, "kafka_") && !strings.HasPrefix(line, "kafka_consumergroup_") {
+			t.Errorf("there is %s", line)
+		}
+	}
+}
