@@ -75,7 +75,7 @@ func (l *Log) AppendEach(epoch int32, pieces []Piece) {
 
 func (l *Log) appendPieces(epoch int32, pieces []Piece, from origin) {
 	now := time.Now()
-	if err := l.dir.room(now); err != nil {
+	if err := l.home().room(now); err != nil {
 		failAll(pieces, err)
 		return
 	}
@@ -111,13 +111,13 @@ func (l *Log) writable(epoch int32) error {
 		return err
 	}
 	if v := l.View(); epoch != v.Epoch {
-		return fmt.Errorf("append of epoch %d to %s, which is at epoch %d: %w", epoch, *l.name.Load(), v.Epoch, ErrFenced)
+		return fmt.Errorf("append of epoch %d to %s, which is at epoch %d: %w", epoch, l.name(), v.Epoch, ErrFenced)
 	}
 	if l.closing {
 		return ErrClosed
 	}
 	if l.cutting {
-		return fmt.Errorf("%s is being truncated: %w", *l.name.Load(), ErrFenced)
+		return fmt.Errorf("%s is being truncated: %w", l.name(), ErrFenced)
 	}
 	return nil
 }
@@ -125,17 +125,17 @@ func (l *Log) writable(epoch int32) error {
 // afterAppend tells who must know, holding nothing.
 func (l *Log) afterAppend(v *view, c *Config, rolled bool) {
 	if c.Durability == Fsync || rolled || c.FlushMessages > 0 && v.End-v.Durable >= c.FlushMessages {
-		l.dir.flusher.mark(l)
+		l.home().flusher.mark(l)
 	}
 	if c.FlushInterval > 0 && c.Durability == ISR && !l.flushDue.Swap(true) {
-		l.dir.keeper.later(time.Now().Add(c.FlushInterval), func() {
+		l.home().keeper.later(time.Now().Add(c.FlushInterval), func() {
 			l.flushDue.Store(false)
-			l.dir.flusher.mark(l)
+			l.home().flusher.mark(l)
 		})
 	}
-	l.dir.keeper.touch(l, v)
+	l.home().keeper.touch(l, v)
 	if rolled && c.Compact {
-		l.dir.cleaner.plan()
+		l.home().cleaner.plan()
 	}
 	if v.pos >= aheadFrom {
 		v.segs[len(v.segs)-1].allocateAhead(v.pos)
@@ -382,7 +382,7 @@ func (a *appender) settle(tell func(*Piece)) {
 func (l *Log) write(vector [][]byte, pos int64, s *segment) error {
 	h, err := l.store.files.get(s, vfs.Write)
 	if err != nil {
-		return l.dir.broken(fmt.Errorf("open %s: %w", s.path(logSuffix), err))
+		return l.home().broken(fmt.Errorf("open %s: %w", s.path(logSuffix), err))
 	}
 	defer h.release()
 	err = vfs.WriteVector(h.File, vector, pos)
@@ -393,11 +393,11 @@ func (l *Log) write(vector [][]byte, pos int64, s *segment) error {
 	err = fmt.Errorf("write %s: %w", s.path(logSuffix), err)
 	l.noteDirty(s, h) // the cut is to be synced
 	if cut := h.Truncate(pos); cut != nil {
-		return l.dir.fail(errors.Join(err, cut))
+		return l.home().fail(errors.Join(err, cut))
 	}
 	if isFull(err) {
-		l.dir.setFull(true)
+		l.home().setFull(true)
 		return errors.Join(ErrDiskFull, err)
 	}
-	return l.dir.fail(err)
+	return l.home().fail(err)
 }

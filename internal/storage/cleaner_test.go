@@ -34,7 +34,7 @@ func putKeys(t testing.TB, l *Log, n int) {
 			t.Fatal(err)
 		}
 		a := mustAppend(t, l, 1, b)
-		if !l.dir.flusher.await(l, a.Next) {
+		if !l.home().flusher.await(l, a.Next) {
 			t.Fatal("not durable")
 		}
 		l.Commit(a.Next)

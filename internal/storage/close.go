@@ -17,6 +17,9 @@ func (s *Store) Close() error {
 	}
 	s.mu.Unlock()
 	for _, d := range s.dirs {
+		d.mover.stop()
+	}
+	for _, d := range s.dirs {
 		close(d.cleaner.quit)
 		close(d.scrubber.quit)
 		d.keeper.stop()
@@ -38,7 +41,7 @@ func (s *Store) Close() error {
 func (d *logDir) close(all []*Log) error {
 	var logs []*Log
 	for _, l := range all {
-		if l.dir == d {
+		if l.home() == d {
 			l.endWrites()
 			logs = append(logs, l)
 		}

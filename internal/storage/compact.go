@@ -31,6 +31,7 @@ var errQuit = errors.New("the store is closing")
 // pass is one compaction of one log.
 type pass struct {
 	l    *Log
+	at   *site // where it is: a move ends the pass
 	c    *Config
 	now  time.Time
 	v    *view
@@ -90,7 +91,7 @@ func (v *view) dirtiness(c *Config, cleaned int64, now time.Time) (share float64
 
 // cleaned is the offset below which this log was compacted.
 func (l *Log) cleaned() int64 {
-	if m := l.dir.journal.get(l.id); m != nil {
+	if m := l.home().journal.get(l.id); m != nil {
 		return m.cleaned
 	}
 	return 0
@@ -99,26 +100,27 @@ func (l *Log) cleaned() int64 {
 // compact runs a pass. Nothing is done, and that is no error, where there is
 // nothing to do.
 func (l *Log) compact(now time.Time, budget int64, p *pace) error {
+	at := l.at.Load()
 	v := l.view.Load()
 	c := l.config.Load()
 	n := v.compactable(c, now)
 	if n == 0 || l.usable() != nil {
 		return l.usable()
 	}
-	if m := l.dir.journal.get(l.id); m == nil || m.segment < v.segs[n].base {
+	if m := l.home().journal.get(l.id); m == nil || m.segment < v.segs[n].base {
 		// A segment may go only when the checkpoint vouches for all of it.
-		if err := l.dir.checkpoint([]*Log{l}, forced); err != nil {
+		if err := l.home().checkpoint([]*Log{l}, forced); err != nil {
 			return err
 		}
 	}
-	m := l.dir.journal.get(l.id)
+	m := l.home().journal.get(l.id)
 	for n > 0 && (m == nil || m.segment < v.segs[n].base) {
 		n--
 	}
 	if n == 0 {
 		return nil
 	}
-	a := pass{l: l, c: c, now: now, v: v, n: n, pace: p, open: map[int64]bool{}}
+	a := pass{l: l, at: at, c: c, now: now, v: v, n: n, pace: p, open: map[int64]bool{}}
 	a.from, a.to = max(m.cleaned, v.Start), v.segs[n].base
 	if a.from >= a.to {
 		return nil
@@ -127,15 +129,15 @@ func (l *Log) compact(now time.Time, budget int64, p *pace) error {
 		return err
 	}
 	err := a.cleanAll()
-	l.dir.cleaner.read.Add(a.read)
-	l.dir.cleaner.written.Add(a.written)
+	l.home().cleaner.read.Add(a.read)
+	l.home().cleaner.written.Add(a.written)
 	if err != nil {
 		return err
 	}
-	if err := l.dir.journal.write(appendCleaned(nil, l.id, a.to)); err != nil {
-		return l.dir.sort(err)
+	if err := l.home().journal.write(appendCleaned(nil, l.id, a.to)); err != nil {
+		return l.home().sort(err)
 	}
-	l.dir.cleaner.passes.Add(1)
+	l.home().cleaner.passes.Add(1)
 	return nil
 }
 

@@ -285,7 +285,7 @@ func (m *keyedLog) end(all bool) {
 }
 
 func (m *keyedLog) commit() {
-	if v := m.l.View(); !m.l.dir.flusher.await(m.l, v.End) {
+	if v := m.l.View(); !m.l.home().flusher.await(m.l, v.End) {
 		m.failf("not durable")
 	}
 	m.acked = m.l.View().Durable
@@ -346,7 +346,7 @@ func (m *keyedLog) compact() {
 	if n := old.compactable(&m.c, time.Now()); n > 0 {
 		m.touched = max(m.touched, old.segs[n].base)
 	}
-	err = m.l.compact(time.Now(), budget, newPace(0, m.l.dir.cleaner.quit))
+	err = m.l.compact(time.Now(), budget, newPace(0, m.l.home().cleaner.quit))
 	if err != nil && !m.cut.isDead() {
 		m.failf("compact: %v", err)
 	}

@@ -82,23 +82,31 @@ func (a *pass) clean(i, k int) error {
 	o.seg.index.Store(&memIndex{o.t.index})
 	if !mutations.swapBeforeSync {
 		if err := o.h.Sync(); err != nil {
-			return a.l.dir.fail(fmt.Errorf("sync %s: %w", o.name(), err))
+			return a.at.dir.fail(fmt.Errorf("sync %s: %w", o.name(), err))
 		}
 	}
 	return o.swap(old)
 }
 
-func (o *output) name() string { return o.seg.path(logSuffix + swapSuffix) }
+func (o *output) name() string {
+	return path.Join(o.a.at.path(), segmentName(o.seg.base)+logSuffix+swapSuffix)
+}
 
 // open makes the file.
 func (o *output) open() error {
-	f, err := o.a.l.dir.fs.Open(o.name(), vfs.Create)
+	f, err := o.a.at.dir.fs.Open(o.name(), vfs.Create)
+	if o.a.l.at.Load() != o.a.at {
+		if err == nil {
+			_ = f.Close() // in a directory that goes
+		}
+		return errMoved
+	}
 	if err != nil {
-		return o.a.l.dir.broken(fmt.Errorf("create %s: %w", o.name(), err))
+		return o.a.at.dir.broken(fmt.Errorf("create %s: %w", o.name(), err))
 	}
 	if err := f.Truncate(0); err != nil {
 		_ = f.Close() // the truncation's error is the cause
-		return o.a.l.dir.broken(fmt.Errorf("create %s: %w", o.name(), err))
+		return o.a.at.dir.broken(fmt.Errorf("create %s: %w", o.name(), err))
 	}
 	o.h = &handle{File: f, seg: o.seg, slot: &o.seg.open}
 	o.h.refs.Store(1)
@@ -167,11 +175,11 @@ func (o *output) write(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	if err := o.a.l.dir.room(time.Now()); err != nil {
+	if err := o.a.at.dir.room(time.Now()); err != nil {
 		return err
 	}
 	if _, err := o.h.WriteAt(p, o.pos); err != nil {
-		return o.a.l.dir.broken(fmt.Errorf("write %s: %w", o.name(), err))
+		return o.a.at.dir.broken(fmt.Errorf("write %s: %w", o.name(), err))
 	}
 	o.pos += int64(len(p))
 	o.a.written += int64(len(p))
@@ -185,11 +193,11 @@ func (o *output) discard() {
 		return
 	}
 	o.h.release()
-	if o.a.l.dir.failure() != nil {
+	if o.a.at.dir.failure() != nil {
 		return
 	}
-	if err := o.a.l.dir.fs.Remove(o.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		o.a.l.dir.logger.Warn("half-compacted segment stays; the next start removes it", "file", o.name(), "err", err)
+	if err := o.a.at.dir.fs.Remove(o.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		o.a.at.dir.logger.Warn("half-compacted segment stays; the next start removes it", "file", o.name(), "err", err)
 	}
 }
 
@@ -201,24 +209,24 @@ func (o *output) swap(old []*segment) error {
 	defer l.files.leave()
 	v := l.view.Load()
 	i := slices.Index(v.segs, old[0])
-	if l.usable() != nil || i < 0 || i+len(old) >= len(v.segs) || !slices.Equal(v.segs[i:i+len(old)], old) {
+	if l.usable() != nil || l.at.Load() != o.a.at || i < 0 || i+len(old) >= len(v.segs) || !slices.Equal(v.segs[i:i+len(old)], old) {
 		return errMoved
 	}
-	if m := l.dir.journal.get(l.id); m == nil || m.segment < o.seg.covers {
+	if m := l.home().journal.get(l.id); m == nil || m.segment < o.seg.covers {
 		return errMoved
 	}
 	if err := o.aborted(old); err != nil {
-		return l.dir.sort(err)
+		return l.home().sort(err)
 	}
-	if err := l.dir.fs.SyncDir(l.path()); err != nil {
-		return l.dir.fail(fmt.Errorf("sync %s: %w", l.path(), err))
+	if err := l.home().fs.SyncDir(l.path()); err != nil {
+		return l.home().fail(fmt.Errorf("sync %s: %w", l.path(), err))
 	}
-	if err := l.dir.journal.write(o.seg.sealedMark().encode(nil, l.id)); err != nil {
-		return l.dir.sort(err)
+	if err := l.home().journal.write(o.seg.sealedMark().encode(nil, l.id)); err != nil {
+		return l.home().sort(err)
 	}
 	o.publish(i, old)
 	if err := o.seg.takeName(); err != nil {
-		return l.dir.fail(err)
+		return l.home().fail(err)
 	}
 	h := o.h
 	o.h = nil // it is a segment's now
@@ -228,7 +236,7 @@ func (o *output) swap(old []*segment) error {
 		l.retire(s)
 	}
 	l.pointAt.Store(min(l.pointAt.Load(), l.view.Load().bytes))
-	l.dir.keeper.touch(l, l.view.Load()) // who writes the index
+	l.home().keeper.touch(l, l.view.Load()) // who writes the index
 	return nil
 }
 
@@ -240,7 +248,7 @@ func (o *output) aborted(old []*segment) error {
 		return nil
 	}
 	l.written.aborted = fileOf{}
-	return l.dir.replaceFiles([]smallFile{{o.seg.path(abortedSuffix), abortedFile(o.seg.aborted)}})
+	return l.home().replaceFiles([]smallFile{{o.seg.path(abortedSuffix), abortedFile(o.seg.aborted)}})
 }
 
 // publish shows the new segment. Its file stays open until it has its name; who
@@ -271,7 +279,7 @@ func (o *output) publish(i int, old []*segment) {
 
 // takeName gives a new segment its name. The caches of the old one go before.
 func (s *segment) takeName() error {
-	dir, fsys := s.log.path(), s.log.dir.fs
+	dir, fsys := s.log.path(), s.log.home().fs
 	for _, suffix := range []string{indexSuffix, timeIndexSuffix} {
 		if err := fsys.Remove(s.path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("clear %s: %w", dir, err)
@@ -302,14 +310,14 @@ func (r *recovery) swaps(bases []int64) error {
 			return err
 		}
 		if !named {
-			if err := r.l.dir.fs.Remove(name + swapSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := r.l.home().fs.Remove(name + swapSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("clear %s: %w", r.l.path(), err)
 			}
 			continue
 		}
-		r.l.dir.logger.Info("compaction finished that a stop had interrupted", "segment", name)
+		r.l.home().logger.Info("compaction finished that a stop had interrupted", "segment", name)
 		if err := (&segment{log: r.l, base: base}).takeName(); err != nil {
-			return r.l.dir.sort(err)
+			return r.l.home().sort(err)
 		}
 		if !slices.Contains(r.bases, base) {
 			r.bases = append(r.bases, base)
@@ -339,7 +347,7 @@ func (r *recovery) named(base int64, name string) (bool, error) {
 		return false, nil
 	}
 	want := r.m.sealed[i]
-	f, err := r.l.dir.fs.Open(name, vfs.Read)
+	f, err := r.l.home().fs.Open(name, vfs.Read)
 	if err != nil {
 		return false, fmt.Errorf("open %s: %w", name, err)
 	}

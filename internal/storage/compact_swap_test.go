@@ -43,7 +43,7 @@ func TestSwapOnAFailingDisk(t *testing.T) {
 			l.SetConfig(c)
 			rule.Err, rule.Times = syscall.EIO, 1
 			broken := disk.Add(rule)
-			if err := l.compact(time.Now(), 1<<20, newPace(0, nil)); err == nil || broken.Hits() != 1 || l.dir.failure() == nil {
+			if err := l.compact(time.Now(), 1<<20, newPace(0, nil)); err == nil || broken.Hits() != 1 || l.home().failure() == nil {
 				t.Fatalf("%v, hit %d times", err, broken.Hits())
 			}
 			_ = s.Close() // its directory has failed

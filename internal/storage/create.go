@@ -21,7 +21,7 @@ func (l *Log) createSegment(s *segment) error {
 	if l.tail.seg == nil {
 		fresh, metadata, err := l.createDir()
 		if err != nil {
-			return l.dir.broken(fmt.Errorf("create %s: %w", l.path(), err))
+			return l.home().broken(fmt.Errorf("create %s: %w", l.path(), err))
 		}
 		dirty.parent, dirty.metadata = fresh, metadata
 	}
@@ -30,7 +30,7 @@ func (l *Log) createSegment(s *segment) error {
 		if dirty.metadata != nil {
 			_ = dirty.metadata.Close() // nothing counts on it yet
 		}
-		return l.dir.broken(fmt.Errorf("create %s: %w", s.path(logSuffix), err))
+		return l.home().broken(fmt.Errorf("create %s: %w", s.path(logSuffix), err))
 	}
 	defer h.release()
 	if began := l.store.options.Began; began != nil && dirty.parent {
@@ -69,7 +69,7 @@ func (l *Log) createFile(s *segment) (*handle, error) {
 // there. A directory of that name that is not known to be this partition's is
 // set aside.
 func (l *Log) createDir() (fresh bool, metadata vfs.File, err error) {
-	fsys, name := l.dir.fs, *l.name.Load()
+	fsys, name := l.home().fs, l.name()
 	file := path.Join(l.path(), metadataName)
 	names, err := fsys.List(l.path())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -77,12 +77,12 @@ func (l *Log) createDir() (fresh bool, metadata vfs.File, err error) {
 	}
 	ours := false
 	if len(names) > 0 {
-		id, damage, err := l.dir.owner(name)
+		id, damage, err := l.home().owner(name)
 		if err != nil {
 			return false, nil, err
 		}
 		if ours = damage == nil && id == l.id.Topic; !ours {
-			if err := l.dir.setAside(name, step.PartitionID{Topic: id, Index: l.id.Index}); err != nil {
+			if err := l.home().setAside(name, step.PartitionID{Topic: id, Index: l.id.Index}); err != nil {
 				return false, nil, err
 			}
 		}
@@ -160,6 +160,22 @@ func (d *logDir) setAside(name string, of step.PartitionID) error {
 // metadataFile is Kafka's partition.metadata.
 func metadataFile(id step.TopicID) []byte {
 	return fmt.Appendf(nil, "version: 0\ntopic_id: %s", id)
+}
+
+// movedMetadataFile is partition.metadata of a log that has moved so often. Kafka
+// reads two lines and leaves the rest.
+func movedMetadataFile(id step.TopicID, moves int) []byte {
+	return fmt.Appendf(metadataFile(id), "\nmoves: %d", moves)
+}
+
+// parseMoves reads how often the log of a partition.metadata has moved.
+func parseMoves(p []byte) (moves int) {
+	for line := range bytes.Lines(p) {
+		if n, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("moves: ")); ok {
+			moves, _ = strconv.Atoi(string(n)) // what is no number was never written
+		}
+	}
+	return moves
 }
 
 // parseMetadata reads partition.metadata: lines of "key: value".

@@ -26,7 +26,7 @@ func TestAppendWithoutDescriptors(t *testing.T) {
 		}
 		none.Remove()
 		a := mustAppend(t, l, 1, batch(t, 1, 500, 1))
-		if !l.dir.flusher.await(l, a.Next) {
+		if !l.home().flusher.await(l, a.Next) {
 			t.Fatal("not durable")
 		}
 	}
@@ -49,9 +49,9 @@ func TestFirstAppendAfterAFullDisk(t *testing.T) {
 			if _, err := l.Append(1, batch(t, 1, 5, 1)); !errors.Is(err, ErrDiskFull) {
 				t.Fatal(err)
 			}
-			l.dir.full.Store(false)
+			l.home().full.Store(false)
 			a := mustAppend(t, l, 1, batch(t, 1, 5, 1))
-			if !l.dir.flusher.await(l, a.Next) {
+			if !l.home().flusher.await(l, a.Next) {
 				t.Fatal("not durable")
 			}
 			names, err := mem.List("/d")

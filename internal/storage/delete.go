@@ -14,7 +14,7 @@ import (
 // unlinks it after the delay. Who reads it reads on.
 func (l *Log) Delete(delay time.Duration) error {
 	err := l.park(parkedDelete, ErrDeleted, func(name string) {
-		l.dir.keeper.later(time.Now().Add(delay), func() { l.dir.removeDir(name) })
+		l.home().keeper.later(time.Now().Add(delay), func() { l.home().removeDir(name) })
 	})
 	if err != nil {
 		return fmt.Errorf("delete log %s: %w", dirName(l.topic, l.id.Index), err)
@@ -37,7 +37,7 @@ func (s *Store) Quarantine(id step.PartitionID) error {
 		l = newLog(s, f.dir, id, f.topic, dirName(f.topic, id.Index), defaultConfig)
 	}
 	err := l.park(parkedStray, ErrDeleted, func(name string) {
-		l.dir.logger.Warn("log set aside; nothing deletes it, look at it and remove it yourself", "dir", l.dir.path, "now", name)
+		l.home().logger.Warn("log set aside; nothing deletes it, look at it and remove it yourself", "dir", l.home().path, "now", name)
 	})
 	if err != nil {
 		return fmt.Errorf("quarantine log %s: %w", dirName(l.topic, id.Index), err)
@@ -61,31 +61,32 @@ func (l *Log) park(why string, answer error, then func(name string)) error {
 	defer l.dropUnsynced()
 	l.files.enter()
 	defer l.files.leave()
+	l.callOffGated() // before the log goes: a copy alone would be taken for what is left of it
 	s := l.store
 	s.mu.Lock()
 	if s.logs[l.id] == l {
 		delete(s.logs, l.id)
 	}
 	delete(s.found, l.id)
-	l.dir.logs--
+	l.home().logs--
 	s.mu.Unlock()
 	for _, g := range l.view.Load().segs {
 		s.files.drop(g)
 	}
-	if err := l.dir.failure(); err != nil {
+	if err := l.home().failure(); err != nil {
 		return err
 	}
 	return l.renameDir(why, then)
 }
 
 func (l *Log) renameDir(why string, then func(name string)) error {
-	d := l.dir
+	d := l.home()
 	if d.journal.get(l.id) != nil {
 		if err := d.journal.write(appendGone(nil, l.id)); err != nil {
 			return d.sort(err)
 		}
 	}
-	from, to := *l.name.Load(), parkedName(l.topic, l.id.Index, why)
+	from, to := l.name(), parkedName(l.topic, l.id.Index, why)
 	if owner, ok := d.ownerOf(from); ok && owner != l.id.Topic {
 		return nil // ours is gone, and another topic has the name
 	}
@@ -96,7 +97,7 @@ func (l *Log) renameDir(why string, then func(name string)) error {
 	if err != nil {
 		return err
 	}
-	l.name.Store(&to)
+	l.at.Store(&site{d, to})
 	if err := d.fs.SyncDir(d.path); err != nil {
 		return d.fail(fmt.Errorf("sync %s: %w", d.path, err))
 	}

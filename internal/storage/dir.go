@@ -23,6 +23,7 @@ type logDir struct {
 	keeper   *keeper
 	cleaner  *cleaner
 	scrubber *scrubber
+	mover    *mover
 
 	// suspect: the process before saw a sync fail and left brokerd-failed. What it
 	// wrote may be in the page cache, look clean, and not be on the disk.
@@ -185,6 +186,7 @@ type DirState struct {
 	Full        bool
 	Err         error
 	Logs        []*Log
+	Futures     []Future // copies of logs that move here
 }
 
 // Dirs tells the state of every log directory.
@@ -200,9 +202,13 @@ func (s *Store) Dirs() []DirState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.logs {
+		home, m := l.home(), l.moving.Load()
 		for i, d := range s.dirs {
-			if l.dir == d {
+			if home == d {
 				out[i].Logs = append(out[i].Logs, l)
+			}
+			if m != nil && m.to == d {
+				out[i].Futures = append(out[i].Futures, Future{l.id, l.topic, d.path, m.bytes.Load(), m.lag()})
 			}
 		}
 	}

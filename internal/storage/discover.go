@@ -16,7 +16,7 @@ func (s *Store) discover() error {
 	var last error
 	for _, p := range s.options.Dirs {
 		d := &logDir{path: p, store: s, fs: s.options.FS, logger: s.options.Logger}
-		d.flusher, d.keeper, d.cleaner, d.scrubber = newFlusher(d), newKeeper(d), newCleaner(d), newScrubber(d)
+		d.flusher, d.keeper, d.cleaner, d.scrubber, d.mover = newFlusher(d), newKeeper(d), newCleaner(d), newScrubber(d), newMover(d)
 		s.dirs = append(s.dirs, d)
 		err := s.options.Unusable[p]
 		if err == nil {
@@ -35,7 +35,7 @@ func (s *Store) discover() error {
 	if works == 0 {
 		return fmt.Errorf("no log directory works: %w", errors.Join(last, errNoDirs(s.options.Dirs)))
 	}
-	return nil
+	return s.parted()
 }
 
 func errNoDirs(dirs []string) error {
@@ -95,6 +95,10 @@ func (d *logDir) open() error {
 func (d *logDir) find(name string, marks map[string]*mark) error {
 	if isParked(name, parkedDelete) {
 		d.keeper.later(time.Time{}, func() { d.removeDir(name) })
+		return nil
+	}
+	if isParked(name, parkedFuture) {
+		d.noteFuture(name)
 		return nil
 	}
 	topic, index, ok := parseDirName(name)
@@ -165,7 +169,11 @@ func (d *logDir) note(id step.PartitionID, topic string, bytes int64, clean bool
 	d.logs++
 	clean = clean && !d.suspect
 	d.store.clean = d.store.clean && clean
-	d.store.found[id] = onDisk{d, topic, bytes, clean}
+	found := onDisk{d, topic, bytes, clean}
+	if other, ok := d.store.found[id]; ok && other.dir != d {
+		d.store.twins = append(d.store.twins, twin{id, other, found})
+	}
+	d.store.found[id] = found
 }
 
 func (m *mark) bytes() int64 {

@@ -24,7 +24,8 @@
 //	    on its way and partition.metadata were synced.
 //	I5  the checkpoint never says more than is durable: it names a point of the
 //	    log at or below the durable end.
-//	I6  a file with unsynced bytes is never closed, except in a directory that failed.
+//	I6  a file with unsynced bytes is never closed, except in a directory that failed
+//	    or that the log has left.
 //	I7  after an error of a sync nothing of that directory is acknowledged (S3).
 //	I8  epochs in the cache rise strictly, start offsets too; they agree with the batches.
 //	I9  producer states on disk are those of a prefix of the log, or ignored.
@@ -34,6 +35,9 @@
 //	I11 compaction leaves at every offset what was written there or nothing; never
 //	    nothing where the newest decided record of a key stands, except a tombstone
 //	    past its horizon; and touches nothing at or above the last stable offset.
+//	I12 of two directories of one partition the one that has moved more often is the
+//	    log. A log is in another directory, for those who acknowledge, once its name
+//	    there is durable and so is all below its durable end.
 //
 // Recovery trusts the log below the checkpoint and scans what is above: a bad
 // batch there is a torn tail and is cut; anything missing below is corruption
@@ -44,15 +48,19 @@
 // Compaction (compact.go, compact_swap.go, cleaner.go) makes new segments beside
 // the old ones and swaps them in by one entry of the checkpoint.
 //
+// A log moves to another directory (move.go, copy.go, cross.go) while it is used: what
+// is there is copied again and again, the rest with the log's gate held, and then the
+// same Log has other segments. A move that a stop has cut short goes on (futures.go).
+//
 // Scrubbing (scrub.go) reads what is sealed, slowly and over and over. Damage is
 // told; whether the log goes out of service is for whoever knows of other replicas.
 //
 // Goroutines: one flusher, one keeper and one scrubber per directory, ended by Store.Close;
-// short-lived ones for space ahead, for compaction while there is something to
-// clean, and for recovery, which their starters join.
+// short-lived ones for space ahead, for compaction and moves while there is something
+// to do, and for recovery, which their starters join.
 //
 // Locks: Log.writeMu spans the disk write of an append and is the outer one. The
-// others (Log.syncMu, flusher.mu, keeper.mu, journal.mu, fdCache.mu, background.mu,
+// others (Log.syncMu, flusher.mu, keeper.mu, mover.mu, journal.mu, fdCache.mu, background.mu,
 // Store.mu) touch memory only and are leaves. What waits for a sync (truncation,
 // small files, the journal) holds a gate, which is a channel: first a log's, then
 // the journal's.

@@ -139,6 +139,10 @@ func (d *dumper) metadata(name string) error {
 		}
 		return err
 	}
-	d.fields("partition", "", "version", 0, "topicId", id)
+	facts := []any{"version", 0, "topicId", id}
+	if n := parseMoves(p); n > 0 {
+		facts = append(facts, "moves", n)
+	}
+	d.fields("partition", "", facts...)
 	return nil
 }

@@ -27,7 +27,7 @@ func TestJ08EpochCache(t *testing.T) {
 			}
 			mustAppend(t, l, e, batch(t, 2, 100, 1000))
 		}
-		if !l.dir.flusher.await(l, 6) {
+		if !l.home().flusher.await(l, 6) {
 			t.Fatal("not durable")
 		}
 		if !clean {

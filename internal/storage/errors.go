@@ -18,5 +18,7 @@ var (
 	ErrNewer            = errors.New("a newer release wrote the file")
 	ErrUnreadable       = errors.New("log cannot be read")
 	ErrDeleted          = errors.New("log has been deleted")
+	ErrNoDir            = errors.New("no such log directory")
+	ErrNameTooLong      = errors.New("the name of the topic is too long")
 	ErrClosed           = errors.New("store is closed")
 )

@@ -26,7 +26,7 @@ func (l *Log) fence(epoch int32, lead bool) (end int64, err error) {
 	}
 	v := l.view.Load()
 	if epoch < v.Epoch || lead && epoch < latestEpoch(l.tail.epochs) {
-		return v.End, fmt.Errorf("epoch %d, %s is at epoch %d: %w", epoch, *l.name.Load(), max(v.Epoch, latestEpoch(v.epochs)), ErrFenced)
+		return v.End, fmt.Errorf("epoch %d, %s is at epoch %d: %w", epoch, l.name(), max(v.Epoch, latestEpoch(v.epochs)), ErrFenced)
 	}
 	if lead && epoch > latestEpoch(l.tail.epochs) {
 		l.tail.epochs = assignEpoch(l.tail.epochs, epoch, l.tail.end)
@@ -54,9 +54,9 @@ func (l *Log) saveEpochsGated() error {
 	if l.written.hasEpochs(epochs) {
 		return nil
 	}
-	err := l.dir.replaceFiles([]smallFile{{path.Join(l.path(), epochsName), epochsFile(epochs)}})
+	err := l.home().replaceFiles([]smallFile{{path.Join(l.path(), epochsName), epochsFile(epochs)}})
 	if err != nil {
-		return l.dir.sort(err)
+		return l.home().sort(err)
 	}
 	l.written.epochs, l.written.epochsWrong = epochs, false
 	return nil

@@ -64,6 +64,11 @@ func (f *flusher) mark(l *Log) {
 	f.mu.Lock()
 	f.queue = append(f.queue, l)
 	f.mu.Unlock()
+	f.kick()
+}
+
+// kick begins a round, though it may be of nothing.
+func (f *flusher) kick() {
 	select {
 	case f.wake <- struct{}{}:
 	default:
@@ -104,6 +109,9 @@ func (f *flusher) await(l *Log, end int64) bool {
 		}
 		if v.End < end || l.usable() != nil {
 			return false
+		}
+		if home := l.home().flusher; home != f {
+			return home.await(l, end) // it has moved
 		}
 		if !marked {
 			f.mark(l)
@@ -158,6 +166,10 @@ func (f *flusher) take(queue []*Log) {
 	f.items, f.handles = f.items[:0], f.handles[:0]
 	for _, l := range queue {
 		l.queued.Store(false) // before the end is read: what comes later queues again
+		if home := l.home(); home != f.dir {
+			home.flusher.mark(l) // it has moved since it was queued
+			continue
+		}
 		from := len(f.handles)
 		it, ok := l.beginSync(&f.handles)
 		if ok {
@@ -286,7 +298,7 @@ func (it *flushItem) syncDir() error {
 	if !it.entries.own {
 		return nil
 	}
-	err := it.l.dir.fs.SyncDir(it.l.path())
+	err := it.l.home().fs.SyncDir(it.l.path())
 	if errors.Is(err, fs.ErrNotExist) && it.l.state.Load() != nil {
 		it.gone = true
 		return nil
@@ -365,7 +377,7 @@ func (l *Log) releaseSync() {
 	l.syncMu.Lock()
 	l.holders--
 	l.syncMu.Unlock()
-	l.dir.flusher.mark(l)
+	l.home().flusher.mark(l)
 }
 
 // noteDirty makes the next round sync the segment. It comes after the write and

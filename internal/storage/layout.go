@@ -10,8 +10,8 @@ import (
 
 // Names of the files of a partition's directory. The first six are Kafka's.
 //
-//	<log.dir>/brokerd-checkpoint brokerd-failed
-//	<log.dir>/<topic>-<partition>/partition.metadata
+//	<log.home()>/brokerd-checkpoint brokerd-failed
+//	<log.home()>/<topic>-<partition>/partition.metadata
 //	                              00000000000000000000.log .index .timeindex .txnindex
 //	                              leader-epochs producer-state
 const (
@@ -30,6 +30,9 @@ const (
 
 	parkedDelete = "delete" // directories on their way out
 	parkedStray  = "stray"  // directories set aside; nothing deletes them
+	parkedFuture = "future" // copies of logs that move here
+
+	futureSuffixBytes = 1 + 32 + 1 + len(parkedFuture)
 )
 
 // maxNameBytes is the longest name that common file systems take.

@@ -13,8 +13,7 @@ type Log struct {
 	id    step.PartitionID
 	topic string
 	store *Store
-	dir   *logDir
-	name  atomic.Pointer[string] // of its directory; deletion changes it
+	at    atomic.Pointer[site] // deletion and a move change it
 
 	config atomic.Pointer[Config]
 	view   latest
@@ -42,10 +41,17 @@ type Log struct {
 	holders int           // who keep the next round away
 	idle    chan struct{} // closed when the round ends, if somebody waits
 
-	files        gate    // guards the small files, and keeps maintenance of one log in a row
-	written      written // under files
-	hadProducers bool    // under writeMu
+	moving       atomic.Pointer[move] // to another directory, if it is; changed under files
+	files        gate                 // guards the small files, and keeps maintenance of one log in a row
+	written      written              // under files
+	hadProducers bool                 // under writeMu
 	pointAt      atomic.Int64
+}
+
+// site is where a log lives: a directory of that name in one of log.dirs.
+type site struct {
+	dir  *logDir
+	name string
 }
 
 // logState says why a log takes no more work; nil: it does.
@@ -55,9 +61,9 @@ type logState struct {
 }
 
 func newLog(s *Store, d *logDir, id step.PartitionID, topic, name string, c Config) *Log {
-	l := &Log{id: id, topic: topic, store: s, dir: d, files: newGate()}
+	l := &Log{id: id, topic: topic, store: s, files: newGate()}
 	l.written.producersAt = -1
-	l.name.Store(&name)
+	l.at.Store(&site{d, name})
 	l.config.Store(&c)
 	l.tail = newTail(0)
 	l.view.Store(&view{View: View{Epoch: -1}, summary: summary{noTimestamp, noTimestamp}})
@@ -66,9 +72,12 @@ func newLog(s *Store, d *logDir, id step.PartitionID, topic, name string, c Conf
 
 func (l *Log) ID() step.PartitionID   { return l.id }
 func (l *Log) Topic() string          { return l.topic }
-func (l *Log) Dir() string            { return l.dir.path }
+func (l *Log) Dir() string            { return l.home().path }
 func (l *Log) Durability() Durability { return l.config.Load().Durability }
-func (l *Log) path() string           { return path.Join(l.dir.path, *l.name.Load()) }
+func (l *Log) home() *logDir          { return l.at.Load().dir }
+func (l *Log) name() string           { return l.at.Load().name }
+func (l *Log) path() string           { return l.at.Load().path() }
+func (s *site) path() string          { return path.Join(s.dir.path, s.name) }
 
 // Size is the number of bytes of all segments.
 func (l *Log) Size() int64 { return l.view.Load().bytes }
@@ -81,7 +90,7 @@ func (l *Log) Segments() int { return len(l.view.Load().segs) }
 func (l *Log) SetConfig(c Config) {
 	was := l.config.Swap(&c)
 	if v := l.view.Load(); was.Durability == ISR && c.Durability == Fsync && v.Durable < v.End {
-		l.dir.flusher.mark(l)
+		l.home().flusher.mark(l)
 	}
 }
 
@@ -90,7 +99,7 @@ func (l *Log) usable() error {
 	if s := l.state.Load(); s != nil {
 		return s.err
 	}
-	if err := l.dir.failure(); err != nil {
+	if err := l.home().failure(); err != nil {
 		return err
 	}
 	return nil

@@ -146,8 +146,8 @@ func (s *segment) rebuilt() ([]indexEntry, error) {
 		return nil, err
 	}
 	s.index.Store(&memIndex{t.index})
-	s.log.dir.logger.Info("index made anew", "segment", s.path(logSuffix))
-	s.log.dir.keeper.touch(s.log, s.log.view.Load())
+	s.log.home().logger.Info("index made anew", "segment", s.path(logSuffix))
+	s.log.home().keeper.touch(s.log, s.log.view.Load())
 	return t.index, nil
 }
 

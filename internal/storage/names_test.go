@@ -49,7 +49,7 @@ func TestNameOfALogThatWasNotForgotten(t *testing.T) {
 
 				id := step.PartitionID{Topic: step.TopicID{9}, Index: 0}
 				l := openNamed(t, s, id)
-				l.dir.full.Store(false)
+				l.home().full.Store(false)
 				lead(t, l, 1)
 				a := mustAppend(t, l, 1, batch(t, 7, 5, 1))
 				pointNow(t, l)
@@ -82,7 +82,7 @@ func openNamed(t testing.TB, s *Store, id step.PartitionID) *Log {
 // pointNow writes a checkpoint of the log.
 func pointNow(t testing.TB, l *Log) {
 	t.Helper()
-	if err := l.dir.checkpoint([]*Log{l}, forced); err != nil {
+	if err := l.home().checkpoint([]*Log{l}, forced); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -31,7 +31,7 @@ func TestNewerFilesRefuseTheirLog(t *testing.T) {
 			t.Run(c.what+map[bool]string{true: ", known to the checkpoint"}[known], func(t *testing.T) {
 				mem := vfs.NewMem()
 				l := led(t, openStore(t, mem), 0, testConfig())
-				if a := mustAppend(t, l, 1, batch(t, 2, 5, 1)); !l.dir.flusher.await(l, a.Next) {
+				if a := mustAppend(t, l, 1, batch(t, 2, 5, 1)); !l.home().flusher.await(l, a.Next) {
 					t.Fatal("not durable")
 				}
 				if known {

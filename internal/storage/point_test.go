@@ -24,13 +24,13 @@ func TestPointBelowTheStart(t *testing.T) {
 		mustAppend(t, l, 1, batch(t, 10, 5, int64(i)))
 	}
 	end := l.View().End
-	if !l.dir.flusher.await(l, end) {
+	if !l.home().flusher.await(l, end) {
 		t.Fatal("not durable")
 	}
 	l.Commit(end)
 	l.change(func(v *view) { v.Start = 60 }) // DeleteBefore's first step
 	if p := l.stillTrue(); p != nil {
-		if err := l.dir.journal.write(l.entriesOf(nil, p)); err != nil {
+		if err := l.home().journal.write(l.entriesOf(nil, p)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,7 +52,7 @@ func TestTruncationOvertakesACheckpoint(t *testing.T) {
 		l.holdSync()
 		mustAppend(t, l, 1, batch(t, 3, 5, 1))
 		done := make(chan error, 1)
-		go func() { done <- l.dir.checkpoint([]*Log{l}, forced) }()
+		go func() { done <- l.home().checkpoint([]*Log{l}, forced) }()
 		synctest.Wait()
 		if err := l.Truncate(3); err != nil {
 			t.Fatal(err)

@@ -80,8 +80,12 @@ func (d *logDir) checkpoint(logs []*Log, how checkpointMode) error {
 			l.files.leave()
 		}
 	}()
-	for _, l := range d.capture(logs, how) {
+	for _, l := range d.capture(d.own(logs), how) {
 		l.files.enter()
+		if len(d.own([]*Log{l})) == 0 {
+			l.files.leave()
+			continue
+		}
 		gated = append(gated, l)
 		p := l.stillTrue()
 		if p != nil {
@@ -118,6 +122,19 @@ func (d *logDir) checkpoint(logs []*Log, how checkpointMode) error {
 		}
 	}
 	return nil
+}
+
+// own leaves out the logs that have moved away: another keeper comes by.
+func (d *logDir) own(logs []*Log) []*Log {
+	mine := logs[:0:0]
+	for _, l := range logs {
+		if home := l.home(); home == d {
+			mine = append(mine, l)
+		} else {
+			home.keeper.touch(l, l.view.Load())
+		}
+	}
+	return mine
 }
 
 // sort gives the directory up where an error came from a sync; a full disk passes.
@@ -178,7 +195,7 @@ func (l *Log) stillTrue() *point {
 	if p == nil || p.truncates != l.truncates || p.end > v.Durable && !mutations.checkpointAhead {
 		return nil
 	}
-	if l.state.Load() != nil || p.seg == nil && v.Start == 0 && l.dir.journal.get(l.id) == nil {
+	if l.state.Load() != nil || p.seg == nil && v.Start == 0 && l.home().journal.get(l.id) == nil {
 		return nil
 	}
 	if p.end < v.Start {
@@ -241,7 +258,7 @@ func (l *Log) noteFiles(p *point) {
 // know as they are. Both lists are by base.
 func (l *Log) freshlySealed(p *point) (out []*segment) {
 	var known []sealedMark
-	if m := l.dir.journal.get(l.id); m != nil {
+	if m := l.home().journal.get(l.id); m != nil {
 		known = m.sealed
 	}
 	for _, s := range l.view.Load().segs {
@@ -357,12 +374,12 @@ func (l *Log) writeIndex(s *segment, entries []indexEntry, end *summary) error {
 		*w = fileOf{seg: s}
 	}
 	if len(offsets) > w.size || w.size == 0 {
-		if err := overwrite(l.dir.fs, s.path(indexSuffix), offsets[w.size:], int64(w.size)); err != nil {
+		if err := overwrite(l.home().fs, s.path(indexSuffix), offsets[w.size:], int64(w.size)); err != nil {
 			return err
 		}
 	}
 	if len(times) > w.timesBytes || w.timesBytes == 0 {
-		if err := overwrite(l.dir.fs, s.path(timeIndexSuffix), times[w.timesBytes:], int64(w.timesBytes)); err != nil {
+		if err := overwrite(l.home().fs, s.path(timeIndexSuffix), times[w.timesBytes:], int64(w.timesBytes)); err != nil {
 			return err
 		}
 	}

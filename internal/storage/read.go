@@ -42,7 +42,7 @@ func (l *Log) readNow(r ReadSpec) (out Range, again bool, err error) {
 	v := l.view.enter()
 	defer l.view.leave()
 	if r.From < v.Start || r.From > v.End {
-		return Range{}, false, fmt.Errorf("offset %d of %s, which has %d to %d: %w", r.From, *l.name.Load(), v.Start, v.End, ErrOutOfRange)
+		return Range{}, false, fmt.Errorf("offset %d of %s, which has %d to %d: %w", r.From, l.name(), v.Start, v.End, ErrOutOfRange)
 	}
 	out, err = l.readAt(v, r)
 	return out, err != nil && l.movedOn(v, err), err
@@ -246,7 +246,7 @@ func (s *scanner) seek(pos, offset int64) (int64, error) {
 // there (S4). Nothing is cut; the operator or a refetch ends it.
 func (l *Log) corrupt(err error) {
 	if l.stop(errors.Join(ErrCorrupt, err), false) {
-		l.dir.logger.Error("log is corrupt and out of service: restore it from another replica",
-			"topic", l.topic, "partition", l.id.Index, "dir", l.dir.path, "err", err)
+		l.home().logger.Error("log is corrupt and out of service: restore it from another replica",
+			"topic", l.topic, "partition", l.id.Index, "dir", l.home().path, "err", err)
 	}
 }

@@ -40,7 +40,7 @@ type recovery struct {
 
 // load brings the log back, or finds that it has no files.
 func (l *Log) load() (scanned int64, err error) {
-	r := recovery{l: l, m: l.dir.journal.get(l.id), t: newTail(0)}
+	r := recovery{l: l, m: l.home().journal.get(l.id), t: newTail(0)}
 	if err := r.list(); err != nil {
 		return 0, err
 	}
@@ -74,7 +74,7 @@ func asCorrupt(err error) error {
 
 // list finds the segments and clears away what a crash left half done.
 func (r *recovery) list() error {
-	fsys, dir := r.l.dir.fs, r.l.path()
+	fsys, dir := r.l.home().fs, r.l.path()
 	names, err := fsys.List(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -110,7 +110,7 @@ func (r *recovery) list() error {
 // ours tells whether the directory is this partition's. One that is not is left
 // for the first append to set aside, unless the checkpoint wants records from it.
 func (r *recovery) ours() (bool, error) {
-	id, damage, err := r.l.dir.owner(*r.l.name.Load())
+	id, damage, err := r.l.home().owner(r.l.name())
 	if err != nil {
 		return false, err
 	}
@@ -221,7 +221,7 @@ func (r *recovery) sealed() error {
 
 // aborted reads the aborted index of a segment; without it the log is walked.
 func (r *recovery) aborted(s *segment, count int) {
-	p, err := readWhole(r.l.dir.fs, s.path(abortedSuffix))
+	p, err := readWhole(r.l.home().fs, s.path(abortedSuffix))
 	if err == nil {
 		var list []record.Aborted
 		if list, err = parseAborted(p); err == nil && len(list) >= count {
@@ -235,7 +235,7 @@ func (r *recovery) aborted(s *segment, count int) {
 // epochs reads the epoch cache. Without it the log is walked: every batch says
 // its epoch.
 func (r *recovery) epochs() error {
-	p, err := readFrame(r.l.dir.fs, path.Join(r.l.path(), epochsName), epochsKind)
+	p, err := readFrame(r.l.home().fs, path.Join(r.l.path(), epochsName), epochsKind)
 	if errors.Is(err, ErrNewer) {
 		return err
 	}
@@ -263,7 +263,7 @@ func (r *recovery) producers() error {
 	if !r.m.producers {
 		return nil
 	}
-	p, err := readFrame(r.l.dir.fs, path.Join(r.l.path(), producersName), producersKind)
+	p, err := readFrame(r.l.home().fs, path.Join(r.l.path(), producersName), producersKind)
 	if errors.Is(err, ErrNewer) {
 		return err
 	}
@@ -324,7 +324,7 @@ func (r *recovery) index(h *handle) error {
 		return asCorrupt(err)
 	}
 	t.first = first.MaxTimestamp()
-	fsys := r.l.dir.fs
+	fsys := r.l.home().fs
 	offsets, err := readWhole(fsys, t.seg.path(indexSuffix))
 	if err == nil {
 		var times []byte
@@ -360,8 +360,8 @@ func (t *tail) takeIndex(entries []indexEntry) {
 func (r *recovery) remove(base int64) {
 	s := segment{log: r.l, base: base}
 	for _, suffix := range []string{indexSuffix, timeIndexSuffix, abortedSuffix, logSuffix} {
-		if err := r.l.dir.fs.Remove(s.path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			r.l.dir.logger.Warn("file of a removed segment stays", "file", s.path(suffix), "err", err)
+		if err := r.l.home().fs.Remove(s.path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			r.l.home().logger.Warn("file of a removed segment stays", "file", s.path(suffix), "err", err)
 		}
 	}
 	r.changed = true

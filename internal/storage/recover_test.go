@@ -19,7 +19,7 @@ func stopped(t *testing.T, clean bool) *vfs.Mem {
 	for i := range 40 {
 		mustAppend(t, l, 1, batch(t, 2, 100, int64(1000+i)))
 	}
-	if !l.dir.flusher.await(l, 80) {
+	if !l.home().flusher.await(l, 80) {
 		t.Fatal("not durable")
 	}
 	if !clean {

@@ -23,14 +23,14 @@ func kill(t *testing.T, s *Store, mem *vfs.Mem) (*Store, *vfs.Mem) {
 
 func durable(t *testing.T, l *Log) {
 	t.Helper()
-	if !l.dir.flusher.await(l, l.View().End) {
+	if !l.home().flusher.await(l, l.View().End) {
 		t.Fatal("not durable")
 	}
 }
 
 func checkpointed(t *testing.T, l *Log) {
 	t.Helper()
-	if err := l.dir.checkpoint([]*Log{l}, forced); err != nil {
+	if err := l.home().checkpoint([]*Log{l}, forced); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -52,7 +52,7 @@ func TestCheckpointKeepsANewLeadersEpoch(t *testing.T) {
 	config := *l.config.Load()
 	config.Durability = ISR // so that the old candidate is taken
 	l.SetConfig(config)
-	if err := l.dir.checkpoint([]*Log{l}, inTurn); err != nil {
+	if err := l.home().checkpoint([]*Log{l}, inTurn); err != nil {
 		t.Fatal(err)
 	}
 	s, _ = kill(t, s, mem)
@@ -85,7 +85,7 @@ func TestEpochsOfALostTailAreForgotten(t *testing.T) {
 	if _, err := l.Replicate(1, b); err != nil {
 		t.Fatal(err)
 	}
-	if !l.dir.flusher.await(l, 6) {
+	if !l.home().flusher.await(l, 6) {
 		t.Fatal("not durable")
 	}
 	s, _ = kill(t, s, mem)
@@ -219,7 +219,7 @@ func TestKilledAfterARollThenPowerCut(t *testing.T) {
 	err := l.rollLocked(time.Now())
 	l.writeMu.Unlock()
 	if err == nil {
-		err = l.dir.checkpoint([]*Log{l}, inTurn)
+		err = l.home().checkpoint([]*Log{l}, inTurn)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +247,7 @@ func TestRestartAfterAFailedSync(t *testing.T) {
 	durable(t, l)
 	fault.Add(vfs.Rule{Op: vfs.OpSync, Path: "*.log", Times: 1, Err: syscall.EIO})
 	mustAppend(t, l, 1, batch(t, 2, 5, 1))
-	if l.dir.flusher.await(l, 3) {
+	if l.home().flusher.await(l, 3) {
 		t.Fatal("the sync failed")
 	}
 	if err := s.Close(); !errors.Is(err, syscall.EIO) {

@@ -16,7 +16,7 @@ func (l *Log) DeleteBefore(offset int64) (start int64, err error) {
 		return v.Start, err
 	}
 	if offset > v.HighWatermark {
-		return v.Start, fmt.Errorf("delete before %d of %s, high watermark is %d: %w", offset, *l.name.Load(), v.HighWatermark, ErrOutOfRange)
+		return v.Start, fmt.Errorf("delete before %d of %s, high watermark is %d: %w", offset, l.name(), v.HighWatermark, ErrOutOfRange)
 	}
 	if offset = min(offset, v.LastStable); offset <= v.Start {
 		return v.Start, nil
@@ -24,7 +24,7 @@ func (l *Log) DeleteBefore(offset int64) (start int64, err error) {
 	if err := l.raiseStart(offset); err != nil {
 		return l.view.Load().Start, err
 	}
-	l.dir.keeper.later(time.Time{}, l.dropSegments)
+	l.home().keeper.later(time.Time{}, l.dropSegments)
 	return l.view.Load().Start, nil
 }
 
@@ -45,16 +45,16 @@ func (l *Log) raiseStart(offset int64) error {
 // saveStart waits until the checkpoint has the start offset.
 func (l *Log) saveStart(offset int64) error {
 	for {
-		if m := l.dir.journal.get(l.id); m != nil && m.start >= offset {
+		if m := l.home().journal.get(l.id); m != nil && m.start >= offset {
 			return nil
 		}
 		if err := l.usable(); err != nil {
 			return err
 		}
 		if l.view.Load().Start < offset {
-			return fmt.Errorf("%s was truncated meanwhile: %w", *l.name.Load(), ErrOutOfRange)
+			return fmt.Errorf("%s was truncated meanwhile: %w", l.name(), ErrOutOfRange)
 		}
-		if err := l.dir.checkpoint([]*Log{l}, forced); err != nil {
+		if err := l.home().checkpoint([]*Log{l}, forced); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func (s *Store) openLogs(d *logDir) (out []*Log) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.logs {
-		if l.dir == d {
+		if l.home() == d {
 			out = append(out, l)
 		}
 	}
@@ -156,13 +156,13 @@ func (l *Log) retain(now time.Time) {
 	c := l.config.Load()
 	if c.Delete {
 		if err := l.rollExpired(c, now); err != nil {
-			l.dir.logger.Warn("expired segment not rolled", "log", l.path(), "err", err)
+			l.home().logger.Warn("expired segment not rolled", "log", l.path(), "err", err)
 		}
 		v := l.view.Load()
 		if start := v.retained(c, now); start > v.Start {
 			if err := l.raiseStart(start); err != nil {
 				if l.usable() == nil {
-					l.dir.logger.Warn("retention put off", "log", l.path(), "err", err)
+					l.home().logger.Warn("retention put off", "log", l.path(), "err", err)
 				}
 				return
 			}
@@ -198,8 +198,8 @@ func (l *Log) rollExpired(c *Config, now time.Time) error {
 	}
 	l.writeMu.Unlock()
 	if due && err == nil {
-		l.dir.flusher.mark(l)
-		l.dir.keeper.touch(l, l.view.Load())
+		l.home().flusher.mark(l)
+		l.home().keeper.touch(l, l.view.Load())
 	}
 	return err
 }
@@ -213,10 +213,10 @@ func (l *Log) dropSegments() {
 	if n == 0 || l.usable() != nil {
 		return
 	}
-	if m := l.dir.journal.get(l.id); m == nil || m.segment < v.segs[n].base {
+	if m := l.home().journal.get(l.id); m == nil || m.segment < v.segs[n].base {
 		// The checkpoint's point lies in a segment that is to go: it moves first.
-		if err := l.dir.checkpoint([]*Log{l}, forced); err != nil {
-			l.dir.logger.Warn("segments not deleted", "log", l.path(), "err", err)
+		if err := l.home().checkpoint([]*Log{l}, forced); err != nil {
+			l.home().logger.Warn("segments not deleted", "log", l.path(), "err", err)
 			return
 		}
 	}
@@ -224,12 +224,12 @@ func (l *Log) dropSegments() {
 	defer l.files.leave()
 	v = l.view.Load()
 	n = min(n, v.belowStart())
-	m := l.dir.journal.get(l.id)
+	m := l.home().journal.get(l.id)
 	if n == 0 || l.usable() != nil || m == nil || m.start < v.segs[n].base || m.segment < v.segs[n].base {
 		return
 	}
-	if err := l.dir.journal.write(appendCut(nil, l.id, 0, v.segs[n].base)); err != nil {
-		l.dir.logger.Warn("segments not deleted", "log", l.path(), "err", l.dir.sort(err))
+	if err := l.home().journal.write(appendCut(nil, l.id, 0, v.segs[n].base)); err != nil {
+		l.home().logger.Warn("segments not deleted", "log", l.path(), "err", l.home().sort(err))
 		return
 	}
 	gone := v.segs[:n:n]
@@ -261,7 +261,7 @@ func (v *view) belowStart() int {
 // retire renames the files of a segment and has them unlinked later. An open
 // reader keeps what it has.
 func (l *Log) retire(s *segment) {
-	fsys, logger := l.dir.fs, l.dir.logger
+	fsys, logger := l.home().fs, l.home().logger
 	var retired []string
 	for _, suffix := range []string{logSuffix, indexSuffix, timeIndexSuffix, abortedSuffix} {
 		from := s.path(suffix)
@@ -273,7 +273,7 @@ func (l *Log) retire(s *segment) {
 		}
 	}
 	delay := l.config.Load().FileDeleteDelay
-	l.dir.keeper.later(time.Now().Add(delay), func() {
+	l.home().keeper.later(time.Now().Add(delay), func() {
 		for _, name := range retired {
 			if err := fsys.Remove(l.path() + "/" + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				logger.Warn("deleted segment is not gone yet; the next start tries again", "file", name, "err", err)

@@ -24,7 +24,7 @@ func TestAgeOfASegmentWithOldRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := mustAppend(t, l, 1, b); !l.dir.flusher.await(l, a.Next) {
+		if a := mustAppend(t, l, 1, b); !l.home().flusher.await(l, a.Next) {
 			t.Fatal("not durable")
 		}
 	}
@@ -34,7 +34,7 @@ func TestAgeOfASegmentWithOldRecords(t *testing.T) {
 	if n := l.Segments(); n != 1 {
 		t.Fatalf("%d segments for 3 batches", n)
 	}
-	if err := l.dir.checkpoint([]*Log{l}, forced); err != nil {
+	if err := l.home().checkpoint([]*Log{l}, forced); err != nil {
 		t.Fatal(err)
 	}
 	l = openLog(t, openStore(t, mem.Crash(rng(1), 0)), 0, c)

@@ -75,7 +75,7 @@ func (r *recovery) next(base int64) {
 
 func (r *recovery) removeFrom(i int) {
 	for _, base := range r.bases[i:] {
-		r.l.dir.logger.Info("segment behind a torn tail removed", "dir", r.l.path(), "segment", base)
+		r.l.home().logger.Info("segment behind a torn tail removed", "dir", r.l.path(), "segment", base)
 		r.remove(base)
 	}
 	r.bases = r.bases[:i]
@@ -108,7 +108,7 @@ func (r *recovery) scan(s *segment) (bad bool, err error) {
 	if err := (*readError)(nil); errors.As(cause, &err) {
 		return false, fmt.Errorf("read %s: %w", s.path(logSuffix), err)
 	}
-	if r.l.dir.suspect {
+	if r.l.home().suspect {
 		if err := writeAgain(h, from, r.t.pos, window[:]); err != nil {
 			return false, fmt.Errorf("write %s again: %w", s.path(logSuffix), err)
 		}
@@ -119,7 +119,7 @@ func (r *recovery) scan(s *segment) (bad bool, err error) {
 		}
 		return false, h.Truncate(r.t.pos) // a crash leaves what was reserved ahead
 	}
-	r.l.dir.logger.Info("torn tail cut", "segment", s.path(logSuffix), "at", r.t.pos, "bytes", size-r.t.pos, "because", cause)
+	r.l.home().logger.Info("torn tail cut", "segment", s.path(logSuffix), "at", r.t.pos, "bytes", size-r.t.pos, "because", cause)
 	r.changed = true
 	if err := h.Truncate(r.t.pos); err != nil {
 		return true, fmt.Errorf("cut %s: %w", s.path(logSuffix), err)

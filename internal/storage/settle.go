@@ -15,9 +15,9 @@ func (r *recovery) settle() error {
 		r.startOver()
 	}
 	if err := r.smallFiles(); err != nil {
-		return r.l.dir.sort(err)
+		return r.l.home().sort(err)
 	}
-	d := r.l.dir
+	d := r.l.home()
 	if mutations.endBeforeSync || len(r.scanned) == 0 && !r.changed {
 		return nil
 	}
@@ -54,7 +54,7 @@ func (r *recovery) unproven() bool { return r.m == nil || r.m.pos == 0 }
 // restful says that the log was closed, and all of it synced. Of any other log a
 // killed process may have left writes, a cut or renames in the page cache only:
 // they are synced even where nothing is above the point.
-func (r *recovery) restful() bool { return !r.unproven() && r.m.clean && !r.l.dir.suspect }
+func (r *recovery) restful() bool { return !r.unproven() && r.m.clean && !r.l.home().suspect }
 
 // smallFiles finishes the epochs, and makes files untrue no more that speak of a
 // tail that was lost: new batches will stand there.
@@ -63,7 +63,7 @@ func (r *recovery) smallFiles() error {
 	r.takeEpochs(t.end)
 	t.epochs = raiseEpochs(t.epochs, r.start)
 	if len(r.later) > 0 {
-		if err := l.dir.replaceFiles([]smallFile{{path.Join(l.path(), epochsName), epochsFile(t.epochs)}}); err != nil {
+		if err := l.home().replaceFiles([]smallFile{{path.Join(l.path(), epochsName), epochsFile(t.epochs)}}); err != nil {
 			return err
 		}
 		l.written.epochs, l.written.epochsWrong = t.epochs, false
@@ -71,10 +71,10 @@ func (r *recovery) smallFiles() error {
 	if !r.stale {
 		return nil
 	}
-	if err := l.dir.fs.Remove(path.Join(l.path(), producersName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := l.home().fs.Remove(path.Join(l.path(), producersName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := l.dir.fs.SyncDir(l.path()); err != nil {
+	if err := l.home().fs.SyncDir(l.path()); err != nil {
 		return &syncError{err}
 	}
 	return nil

@@ -22,7 +22,8 @@ type spaceAhead struct {
 	sealed  atomic.Bool
 	watched atomic.Bool  // the keeper will come by
 	end     atomic.Int64 // reserved up to here
-	counted int64        // of it in logDir.ahead; owned by who set busy
+	counted int64        // of it in of.ahead; owned by who set busy
+	of      *logDir
 }
 
 // allocateAhead reserves more when less than half a step is left. It returns at once.
@@ -43,7 +44,7 @@ func (s *segment) allocateAhead(pos int64) {
 // reserve asks for [pos, pos+step), unless all logs of the directory together
 // hold too much. That it fails costs nothing but speed.
 func (s *segment) reserve(pos, step int64) {
-	d := s.log.dir
+	d := s.log.home()
 	s.count(pos)
 	if d.ahead.Load()+step > d.free.Load()/aheadShare || s.log.usable() != nil {
 		return
@@ -69,7 +70,7 @@ func (s *segment) watchIdle(pos int64) {
 	if s.space.watched.Swap(true) {
 		return
 	}
-	s.log.dir.keeper.later(time.Now().Add(idleAfter), func() {
+	s.log.home().keeper.later(time.Now().Add(idleAfter), func() {
 		s.space.watched.Store(false)
 		v := s.log.view.Load()
 		switch i := v.segmentAt(s.base); {
@@ -84,9 +85,23 @@ func (s *segment) watchIdle(pos int64) {
 
 // count makes logDir.ahead true for this segment.
 func (s *segment) count(pos int64) {
+	if s.space.of == nil {
+		s.space.of = s.log.home()
+	}
 	n := max(0, s.space.end.Load()-pos)
-	s.log.dir.ahead.Add(n - s.space.counted)
+	s.space.of.ahead.Add(n - s.space.counted)
 	s.space.counted = n
+}
+
+// forsake counts nothing any more for a segment that is no part of its log.
+func (a *spaceAhead) forsake() {
+	a.sealed.Store(true)
+	if a.busy.Swap(true) {
+		return // who is at work comes back to it
+	}
+	if a.of != nil {
+		a.of.ahead.Add(-a.counted)
+	} // and busy for ever: nobody reserves for it
 }
 
 // seal gives back what is ahead of a segment that is full now.
@@ -103,8 +118,12 @@ func (l *Log) giveBack(s *segment) {
 	defer l.writeMu.Unlock()
 	v := l.view.Load()
 	i := v.segmentAt(s.base)
-	if len(v.segs) == 0 || v.segs[i] != s || s.space.busy.Swap(true) {
-		return // gone, or the one at work gives back
+	if len(v.segs) == 0 || v.segs[i] != s {
+		s.space.forsake()
+		return
+	}
+	if s.space.busy.Swap(true) {
+		return // the one at work gives back
 	}
 	defer s.space.busy.Store(false)
 	pos := v.sizeOf(i)

@@ -76,13 +76,13 @@ func TestSpaceAhead(t *testing.T) {
 			mustAppend(t, l, 1, b)
 			synctest.Wait()
 		}
-		if a.held() != 1 || a.most > l.Size() || l.dir.ahead.Load() <= 0 {
+		if a.held() != 1 || a.most > l.Size() || l.home().ahead.Load() <= 0 {
 			t.Errorf("%d files hold space, at most %d at once, of %d written", a.held(), a.most, l.Size())
 		}
 		time.Sleep(2*idleAfter + time.Second) // looked at once a minute
 		synctest.Wait()
-		if a.held() != 0 || l.dir.ahead.Load() != 0 {
-			t.Errorf("%d files hold space after an idle minute, %d bytes counted", a.held(), l.dir.ahead.Load())
+		if a.held() != 0 || l.home().ahead.Load() != 0 {
+			t.Errorf("%d files hold space after an idle minute, %d bytes counted", a.held(), l.home().ahead.Load())
 		}
 		for range 14 { // rolls
 			mustAppend(t, l, 1, b)
@@ -111,8 +111,8 @@ func TestSpaceIsShared(t *testing.T) {
 			mustAppend(t, l, 1, batch(t, 1, 200<<10, 1))
 			synctest.Wait()
 		}
-		if free := l.dir.free.Load(); l.dir.ahead.Load() > free/aheadShare {
-			t.Errorf("%d bytes ahead of %d free", l.dir.ahead.Load(), free)
+		if free := l.home().free.Load(); l.home().ahead.Load() > free/aheadShare {
+			t.Errorf("%d bytes ahead of %d free", l.home().ahead.Load(), free)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -128,7 +128,7 @@ func TestJournalIsWrittenAnew(t *testing.T) {
 	mustAppend(t, l, 1, batch(t, 3, 5, 1))
 	durable(t, l)
 	checkpointed(t, l)
-	j := l.dir.journal
+	j := l.home().journal
 	point := appendPoint(nil, j.get(l.id))
 	largest := int64(0)
 	for range compactAbove/len(point) + 10 {

@@ -52,7 +52,15 @@ type Options struct {
 	// Damaged is called when that found a log damaged. The log serves on unless
 	// the callee condemns it. May be nil.
 	Damaged func(*Log, error)
-	Logger  *slog.Logger
+	// Arriving is called when a log is about to be in another directory, before it is:
+	// the channel is closed when whoever must know it does; nil: nobody must. Moved is
+	// called when a move has ended; an error says that the log is where it was. Neither
+	// may block. Both may be nil.
+	Arriving func(l *Log, dir string) <-chan struct{}
+	Moved    func(l *Log, err error)
+	// MoveRate is how many bytes per second may be copied; 0: any. nil: any.
+	MoveRate func() int64
+	Logger   *slog.Logger
 	// ConfigOf gives the settings of a partition that is on disk and was not used
 	// since the start, so that its retention is looked after too. May be nil.
 	ConfigOf func(step.PartitionID) (Config, bool)
@@ -91,9 +99,11 @@ type Store struct {
 	files          fdCache
 	background     background // short-lived goroutines
 	clean          bool
-	blind          bool             // a directory could not be looked into: see Blind
-	producerExpiry atomic.Int64     // ns
-	damaged        atomic.Bool      // recovery could not bring a log back: see Intact
+	blind          bool         // a directory could not be looked into: see Blind
+	producerExpiry atomic.Int64 // ns
+	damaged        atomic.Bool  // recovery could not bring a log back: see Intact
+	moveRate       moveRate
+	twins          []twin           // partitions that Open has found twice
 	refused        map[string]error // directories of a newer release or that cannot be read, by name; as they were listed at Open
 
 	mu       sync.Mutex
@@ -101,6 +111,7 @@ type Store struct {
 	opening  map[step.PartitionID]chan struct{}
 	found    map[step.PartitionID]onDisk
 	unopened []Unopened
+	futures  []future // that Open has found
 	closed   bool
 }
 
@@ -282,7 +293,7 @@ func (s *Store) open(d *logDir, id step.PartitionID, topic string, c Config) (*L
 		return nil, err
 	}
 	l := newLog(s, d, id, topic, dirName(topic, id.Index), c)
-	if err := s.refused[*l.name.Load()]; err != nil {
+	if err := s.refused[l.name()]; err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -293,7 +304,7 @@ func (s *Store) open(d *logDir, id step.PartitionID, topic string, c Config) (*L
 	}
 	scanned, err := l.load()
 	if err != nil {
-		return nil, fmt.Errorf("open log %s in %s: %w", *l.name.Load(), d.path, unreadable(err))
+		return nil, fmt.Errorf("open log %s in %s: %w", l.name(), d.path, unreadable(err))
 	}
 	if scanned > 0 {
 		d.logger.Info("log recovered", "topic", topic, "partition", id.Index, "scanned", scanned, "end", l.View().End)

@@ -201,7 +201,7 @@ func TestFewOpenFiles(t *testing.T) {
 		mustAppend(t, logs[i%6], 1, batch(t, 1, 100, int64(i)))
 	}
 	for _, l := range logs {
-		if !l.dir.flusher.await(l, l.View().End) {
+		if !l.home().flusher.await(l, l.View().End) {
 			t.Fatal("not durable")
 		}
 	}

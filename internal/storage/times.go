@@ -230,7 +230,7 @@ func (s *segment) floorTime(v *view, active bool, ts int64) (int64, error) {
 
 // floorTimeOnDisk searches .timeindex, which is opened for it: few ask by time.
 func (s *segment) floorTimeOnDisk(ts int64) (int64, error) {
-	f, err := s.log.dir.fs.Open(s.path(timeIndexSuffix), vfs.Read)
+	f, err := s.log.home().fs.Open(s.path(timeIndexSuffix), vfs.Read)
 	if err != nil {
 		return 0, errNoIndex
 	}

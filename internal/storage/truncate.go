@@ -26,7 +26,7 @@ func (l *Log) Truncate(to int64) error {
 // nothing of what it has).
 func (l *Log) Reset(start int64) error {
 	if start < 0 {
-		return fmt.Errorf("reset %s to %d: %w", *l.name.Load(), start, ErrOutOfRange)
+		return fmt.Errorf("reset %s to %d: %w", l.name(), start, ErrOutOfRange)
 	}
 	return l.cut(func(c *cut) error { return c.everything(start) })
 }
@@ -68,7 +68,7 @@ func (l *Log) cut(plan func(*cut) error) error {
 	l.writeMu.Unlock()
 	l.releaseSync()
 	if err != nil {
-		return fmt.Errorf("truncate %s: %w", *l.name.Load(), err)
+		return fmt.Errorf("truncate %s: %w", l.name(), err)
 	}
 	return nil
 }
@@ -148,16 +148,16 @@ func (c *cut) run() error {
 	}
 	c.publish()
 	if err := c.files(); err != nil {
-		return c.l.dir.sort(err)
+		return c.l.home().sort(err)
 	}
 	if err := c.journal(); err != nil {
-		return c.l.dir.sort(err)
+		return c.l.home().sort(err)
 	}
 	if c.keep == len(c.v.segs) {
 		return nil // only epochs went
 	}
 	if err := c.unlink(); err != nil {
-		return c.l.dir.fail(err)
+		return c.l.home().fail(err)
 	}
 	return nil
 }
@@ -228,12 +228,12 @@ func (c *cut) files() error {
 	if at := l.written.producersAt; at >= 0 && at <= c.t.end && c.keep > 0 {
 		return nil // of what stays
 	}
-	err := l.dir.fs.Remove(path.Join(l.path(), producersName))
+	err := l.home().fs.Remove(path.Join(l.path(), producersName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	l.written.producersAt = -1
-	if err := l.dir.fs.SyncDir(l.path()); err != nil {
+	if err := l.home().fs.SyncDir(l.path()); err != nil {
 		return &syncError{err}
 	}
 	return nil
@@ -242,7 +242,7 @@ func (c *cut) files() error {
 // journal lowers the checkpoint's point, if it is above the cut.
 func (c *cut) journal() error {
 	l, t := c.l, &c.t
-	m := l.dir.journal.get(l.id)
+	m := l.home().journal.get(l.id)
 	switch {
 	case c.start != c.v.Start: // only the checkpoint knows the start of an empty log
 	case m == nil, m.end <= t.end && m.start == c.start:
@@ -265,7 +265,7 @@ func (c *cut) journal() error {
 	if c.keep == 0 {
 		entries = appendCut(entries, l.id, 0, math.MaxInt64)
 	}
-	return l.dir.journal.write(entries)
+	return l.home().journal.write(entries)
 }
 
 // unlink cuts and removes the files, and makes that durable before anything new
@@ -284,7 +284,7 @@ func (c *cut) unlink() error {
 	l.written.index, l.written.aborted = fileOf{}, fileOf{}
 	if c.old != nil {
 		for _, suffix := range []string{indexSuffix, timeIndexSuffix, abortedSuffix} {
-			_ = l.dir.fs.Remove(c.old.path(suffix)) // caches; written anew
+			_ = l.home().fs.Remove(c.old.path(suffix)) // caches; written anew
 		}
 		h, err := l.store.files.get(c.t.seg, vfs.Write)
 		if err != nil {
@@ -295,10 +295,10 @@ func (c *cut) unlink() error {
 			return err
 		}
 	}
-	if err := l.dir.fs.SyncDir(l.path()); err != nil {
+	if err := l.home().fs.SyncDir(l.path()); err != nil {
 		return err
 	}
-	return l.dir.fs.SyncDir(l.dir.path)
+	return l.home().fs.SyncDir(l.home().path)
 }
 
 // forget lets go of the unsynced files of segments that are cut. What the log's
@@ -323,8 +323,8 @@ func (l *Log) forget(segs []*segment) (err error) {
 // removeFiles unlinks a segment. Who reads it has it open.
 func (l *Log) removeFiles(s *segment) {
 	for _, suffix := range []string{logSuffix, indexSuffix, timeIndexSuffix, abortedSuffix} {
-		if err := l.dir.fs.Remove(s.path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			l.dir.logger.Warn("file of a removed segment stays", "file", s.path(suffix), "err", err)
+		if err := l.home().fs.Remove(s.path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			l.home().logger.Warn("file of a removed segment stays", "file", s.path(suffix), "err", err)
 		}
 	}
 }
