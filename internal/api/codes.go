@@ -114,6 +114,8 @@ var codes = []struct {
 	{storage.ErrDiskFull, kerr.KafkaStorageError},
 	{storage.ErrNoDescriptors, kerr.KafkaStorageError},
 	{storage.ErrDirFailed, kerr.KafkaStorageError},
+	{storage.ErrNoDir, kerr.LogDirNotFound},
+	{storage.ErrNameTooLong, kerr.InvalidTopicException},
 	{storage.ErrCorrupt, kerr.KafkaStorageError},
 	{storage.ErrNewer, kerr.KafkaStorageError},
 	{storage.ErrUnreadable, kerr.KafkaStorageError},

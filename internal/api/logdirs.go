@@ -28,7 +28,7 @@ func (a *clusterAPI) logDirs(c *wire.Call) wire.Outcome {
 	}
 	dirs := a.d.Replicas.Dirs()
 	s := newDirScan(dirs, a.d.Replicas.Stored())
-	v.hosted(req, func(t *meta.Topic, i int32) { s.add(t, i) })
+	v.hosted(req, s.add)
 	for n, d := range dirs {
 		o := kmsg.NewDescribeLogDirsResponseDir()
 		o.Dir, o.TotalBytes, o.UsableBytes = d.Path, d.Total, d.Usable
@@ -69,19 +69,21 @@ func (v view) hosted(req *kmsg.DescribeLogDirsRequest, visit func(*meta.Topic, i
 // dirScan sorts partitions by the directory that they are in.
 type dirScan struct {
 	open   map[step.PartitionID]place
+	coming map[step.PartitionID]place               // the copies of those that move
 	topics [][]kmsg.DescribeLogDirsResponseDirTopic // by directory
 	home   int                                      // where a partition without files will be made
 }
 
-// place is one replica on disk.
+// place is one replica on disk, or the copy of one that moves.
 type place struct {
-	dir  int
-	size int64
-	lag  int64
+	dir    int
+	size   int64
+	lag    int64
+	coming bool
 }
 
 func newDirScan(dirs []storage.DirState, stored []storage.Stored) *dirScan {
-	s := &dirScan{open: make(map[step.PartitionID]place), topics: make([][]kmsg.DescribeLogDirsResponseDirTopic, len(dirs))}
+	s := &dirScan{open: make(map[step.PartitionID]place), coming: map[step.PartitionID]place{}, topics: make([][]kmsg.DescribeLogDirsResponseDirTopic, len(dirs))}
 	byPath := make(map[string]int, len(dirs))
 	s.home = max(slices.IndexFunc(dirs, func(d storage.DirState) bool { return d.Err == nil }), 0)
 	for n, d := range dirs {
@@ -95,7 +97,10 @@ func newDirScan(dirs []storage.DirState, stored []storage.Stored) *dirScan {
 	for n, d := range dirs {
 		for _, l := range d.Logs {
 			view := l.View()
-			s.open[l.ID()] = place{n, l.Size(), max(view.HighWatermark-view.End, 0)}
+			s.open[l.ID()] = place{dir: n, size: l.Size(), lag: max(view.HighWatermark-view.End, 0)}
+		}
+		for _, f := range d.Futures {
+			s.coming[f.ID] = place{n, f.Bytes, f.Lag, true}
 		}
 	}
 	return s
@@ -107,14 +112,22 @@ func (s *dirScan) add(t *meta.Topic, i int32) {
 	if len(s.topics) == 0 {
 		return
 	}
-	at, ok := s.open[step.PartitionID{Topic: t.ID, Index: i}]
+	id := step.PartitionID{Topic: t.ID, Index: i}
+	at, ok := s.open[id]
 	if !ok {
 		at.dir = s.home
 	}
+	s.put(t, i, at)
+	if at, ok := s.coming[id]; ok {
+		s.put(t, i, at)
+	}
+}
+
+func (s *dirScan) put(t *meta.Topic, i int32, at place) {
 	list := &s.topics[at.dir]
 	if last := len(*list) - 1; last < 0 || strings.Compare((*list)[last].Topic, t.Name) != 0 {
 		*list = append(*list, kmsg.DescribeLogDirsResponseDirTopic{Topic: t.Name})
 	}
 	o := &(*list)[len(*list)-1]
-	o.Partitions = append(o.Partitions, kmsg.DescribeLogDirsResponseDirTopicPartition{Partition: i, Size: at.size, OffsetLag: at.lag})
+	o.Partitions = append(o.Partitions, kmsg.DescribeLogDirsResponseDirTopicPartition{Partition: i, Size: at.size, OffsetLag: at.lag, IsFuture: at.coming})
 }

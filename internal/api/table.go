@@ -90,6 +90,7 @@ func Table(d Deps) []Endpoint {
 		{Key: 23, Min: 0, Max: 4, Serve: offsetsAPI{d}.epochs},
 		{Key: 32, Min: 0, Max: 4, Serve: configs.describe},
 		{Key: 33, Min: 0, Max: 2, Where: Controller, Serve: configs.alter},
+		{Key: 34, Min: 0, Max: 2, Serve: cluster.moveReplicas},
 		{Key: 35, Min: 0, Max: 5, Serve: cluster.logDirs},
 		{Key: 37, Min: 0, Max: 3, Where: Controller, Serve: topics.grow},
 		{Key: 42, Min: 0, Max: 3, Serve: groups.delete},

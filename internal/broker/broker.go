@@ -267,6 +267,7 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 		ProducerExpiry: c.Limits(conf.Dynamic{}).ProducerExpiry, RecoveryParallelism: c.RecoveryThreads * len(c.LogDirs), Logger: b.o.Log,
 		ConfigOf: b.replicas.ConfigOf, NoCleaner: !c.CleanerEnable, Cleaner: b.replicas.Cleaner,
 		ScrubInterval: c.ScrubInterval, Damaged: b.replicas.Damaged, Synced: b.syncs.Observe,
+		Arriving: b.replicas.Arriving, Moved: b.replicas.Moved, MoveRate: b.replicas.MoveRate,
 	})
 	if err != nil {
 		return err

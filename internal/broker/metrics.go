@@ -114,6 +114,10 @@ var logFamilies = []obs.Family{
 	{Name: "brokerd_scrub_segments_total", Help: "Sealed segments that were read and found whole.", Kind: obs.CounterKind},
 	{Name: "brokerd_scrub_read_bytes_total", Help: "Bytes of sealed segments that were read and found whole.", Kind: obs.CounterKind},
 	{Name: "brokerd_scrub_damaged_total", Help: "Sealed segments that were read and found damaged: their disk lies.", Kind: obs.CounterKind},
+	{Name: "brokerd_log_moves", Help: "Replicas that move between the log directories of this broker, or wait to.", Kind: obs.GaugeKind},
+	{Name: "brokerd_log_moves_total", Help: "Replicas that have moved to another log directory.", Kind: obs.CounterKind},
+	{Name: "brokerd_log_moves_failed_total", Help: "Moves of replicas to another log directory that failed; the replica serves on where it was.", Kind: obs.CounterKind},
+	{Name: "brokerd_log_moves_written_bytes_total", Help: "Bytes copied into other log directories.", Kind: obs.CounterKind},
 }
 
 func (b *Broker) collectLogs(s *obs.Scrape) {
@@ -126,8 +130,9 @@ func (b *Broker) collectLogs(s *obs.Scrape) {
 			s.Emit(i, v, d.Path)
 		}
 	}
-	c, scrub := b.logs.Cleaner(), b.logs.Scrub()
-	for i, v := range []int64{c.Passes, c.BytesRead, c.BytesWritten, scrub.Segments, scrub.BytesRead, scrub.Damaged} {
+	c, scrub, moves := b.logs.Cleaner(), b.logs.Scrub(), b.logs.Moves()
+	for i, v := range []int64{c.Passes, c.BytesRead, c.BytesWritten, scrub.Segments, scrub.BytesRead, scrub.Damaged,
+		moves.Moving, moves.Moved, moves.Failed, moves.Bytes} {
 		s.Emit(5+i, float64(v))
 	}
 }

@@ -50,8 +50,8 @@ var throttleKeys = []Key{
 		Doc: "Bytes per second that a broker sends for throttled replicas to followers that are not in sync."},
 	{Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", check: atLeast(0), Hidden: true, Scope: Cluster,
 		Doc: "Bytes per second that a broker fetches for throttled replicas that are not in sync."},
-	{Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Default: "9223372036854775807", check: atLeast(0), Hidden: true, Scope: Cluster, Status: Accepted,
-		Doc: "Bytes per second for moving replicas between data directories."},
+	{Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Default: "9223372036854775807", check: atLeast(0), Hidden: true, Scope: Cluster,
+		Doc: "Bytes per second that a broker copies, for all replicas together that move between its log directories."},
 }
 
 // legacyKeys were removed from Kafka; files that carry them still work.

@@ -5,11 +5,12 @@ import (
 	"strconv"
 )
 
-// Throttles limit what is copied for replicas that are throttled and not in sync, in
-// bytes per second.
+// Throttles limit what is copied for replicas that are throttled and not in sync, or
+// that move between log directories, in bytes per second.
 type Throttles struct {
 	Leader   int64 // leader.replication.throttled.rate
 	Follower int64 // follower.replication.throttled.rate
+	Moves    int64 // replica.alter.log.dirs.io.max.bytes.per.second
 }
 
 // Throttles resolves them: dynamic broker settings over the defaults.
@@ -17,6 +18,7 @@ func (b *Broker) Throttles(d Dynamic) Throttles {
 	return Throttles{
 		Leader:   b.dynamic(d, "leader.replication.throttled.rate").num,
 		Follower: b.dynamic(d, "follower.replication.throttled.rate").num,
+		Moves:    b.dynamic(d, "replica.alter.log.dirs.io.max.bytes.per.second").num,
 	}
 }
 

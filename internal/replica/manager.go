@@ -79,6 +79,7 @@ type Manager struct {
 	doubtful doubtful
 
 	sending, fetching throttle     // of leader.replication.throttled.rate, follower.…
+	moving            atomic.Int64 // replica.alter.log.dirs.io.max.bytes.per.second
 	parked            atomic.Int64 // fetches that wait now
 }
 
@@ -96,6 +97,7 @@ func New(o Options) *Manager {
 	m.topics.init()
 	m.sending.rate.Store(unlimited)
 	m.fetching.rate.Store(unlimited)
+	m.moving.Store(unlimited)
 	m.insync.wake = make(chan struct{}, 1)
 	m.places.wake = make(chan struct{}, 1)
 	return m
@@ -156,6 +158,7 @@ func (m *Manager) watch(ctx context.Context) error {
 			for t := range im.Topics() {
 				m.followTopic(im, t.ID)
 			}
+			m.moveOn(im)
 			m.warm(im)
 		}
 	}

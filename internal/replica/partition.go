@@ -54,6 +54,7 @@ type Partition struct {
 	want      want          // what the image asks for
 	have      want          // what has been done about it
 	settling  bool          // one goroutine is at it
+	moved     bool          // its log is in another directory since have was done
 	synced    chan struct{} // closed by the next group commit; nil: nobody waits
 }
 

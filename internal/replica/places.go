@@ -13,7 +13,8 @@ import (
 
 // places collects in which log directory replicas lie, for the controller to
 // know when that directory does not come back. Only replicas with files have a
-// place; it holds at most one entry per partition of this broker.
+// place. One report follows the other, and each has what is so when it leaves: the
+// last one is right. It holds an entry per file that is new and per move.
 type places struct {
 	wake chan struct{} // room for one: there is something to tell
 
@@ -23,6 +24,8 @@ type places struct {
 	// closed when it falls to 0, nil while nobody waits for that.
 	untold int
 	told   chan struct{}
+
+	arrivals map[step.PartitionID]arrival // of logs that wait until their place is known
 }
 
 const (
@@ -107,7 +110,11 @@ func (m *Manager) keepPlaces(ctx context.Context) {
 		case <-m.places.wake:
 		}
 		for dir, ids := m.places.take(); len(ids) > 0; dir, ids = m.places.take() {
-			for m.assign(ctx, m.dirs[dir], ids) != nil {
+			for now := m.stillIn(dir, ids); len(now) > 0; now = m.stillIn(dir, ids) {
+				if m.assign(ctx, m.dirs[dir], now) == nil {
+					m.places.heard(dir, now)
+					break
+				}
 				select {
 				case <-ctx.Done():
 					return

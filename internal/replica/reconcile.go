@@ -160,11 +160,11 @@ func (p *Partition) ask(w want) (leaves bool) {
 func (p *Partition) settle() {
 	for {
 		p.mu.Lock()
-		if p.settling || p.want.index == p.have.index && p.want.gone == p.have.gone && p.have.conf == p.want.conf {
+		if p.settling || p.want.index == p.have.index && p.want.gone == p.have.gone && p.have.conf == p.want.conf && !p.moved {
 			p.mu.Unlock()
 			return
 		}
-		p.settling = true
+		p.settling, p.moved = true, false
 		have, w := p.have, p.want
 		p.mu.Unlock()
 
@@ -315,8 +315,8 @@ func (p *Partition) follow(w want) error {
 	return nil
 }
 
-// followOn brings a change within the epoch: the ISR, or the durability, by
-// which the lanes are apart.
+// followOn brings a change within the epoch: the ISR, or the durability or the log
+// directory, by which the lanes are apart.
 func (p *Partition) followOn(w want) {
 	p.mu.Lock()
 	f := p.following
@@ -324,7 +324,7 @@ func (p *Partition) followOn(w want) {
 		f.core.Altered(w.rec)
 	}
 	p.mu.Unlock()
-	if f != nil && f.lane.key.fsync != (p.log.Durability() == storage.Fsync) {
+	if f != nil && (f.lane.key.fsync != (p.log.Durability() == storage.Fsync) || f.lane.key.dir != p.log.Dir()) {
 		p.stopFollowing()
 		p.startFollowing(w)
 	}

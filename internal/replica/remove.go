@@ -41,6 +41,7 @@ func (m *Manager) adopt(im *meta.Image) {
 			m.placeFound(&rec, f.ID, f.Dir)
 		}
 	}
+	m.loseLone(im)
 	if m.assign != nil {
 		m.missAway(im)
 	}

@@ -36,3 +36,6 @@ func (m *Manager) Dirs() []storage.DirState { return m.store.Dirs() }
 
 // Stored lists what lies on disk, opened or not.
 func (m *Manager) Stored() []storage.Stored { return m.store.Found() }
+
+// HasDir is nil if dir is a log directory of this broker, and works.
+func (m *Manager) HasDir(dir string) error { return m.store.HasDir(dir) }

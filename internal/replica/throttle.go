@@ -56,6 +56,7 @@ func (m *Manager) setThrottles(im *meta.Image) {
 	t := m.conf.Throttles(m.dynamic(im))
 	m.sending.set(m.now(), t.Leader)
 	m.fetching.set(m.now(), t.Follower)
+	m.moving.Store(t.Moves)
 }
 
 // throttledTo is how long a follower has to wait for records of p: one that is in
