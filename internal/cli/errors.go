@@ -118,6 +118,14 @@ func answeredText(a *client.Error) *cliError {
 		e.hint = "the broker goes on with it; look again in a moment"
 	case errors.Is(a, client.ErrDiskFull):
 		e.hint = "free space there, or delete records: `brokerd configs alter --topic " + a.Name + " --set retention.ms=MS` or `brokerd topics delete NAME`.\nThe broker goes on by itself; its log says how much it wants free"
+	case errors.Is(a, client.ErrNoLogDir):
+		e.code = exitNotFound
+		e.hint = "`brokerd partitions dirs` lists the log directories of each broker"
+	case errors.Is(a, client.ErrReplicaNotAvailable):
+		e.code = exitNotFound
+		e.hint = "`brokerd topics describe` shows which brokers have the partition"
+	case errors.Is(a, client.ErrStorage) && a.Doing == "move replica":
+		e.hint = "a log directory of that broker has failed: `brokerd partitions dirs` shows which, the broker's log says why. Mend it and restart the broker"
 	case errors.Is(a, client.ErrStorage):
 		e.hint = "the log of the broker that leads the partition says what failed: `brokerd topics describe " + a.Name + "` shows which broker that is"
 	case errors.Is(a, client.ErrNoLeader):

@@ -14,7 +14,7 @@ import (
 
 func (a *app) partitionsCommand() *cobra.Command {
 	c := a.connects(&cobra.Command{Use: "partitions", Aliases: []string{"partition"}, Short: "Move partitions, elect their leaders, see where they lie"})
-	c.AddCommand(a.partitionsMove(), a.partitionsMoves(), a.partitionsCancel(), a.partitionsElect(), a.partitionsDirs())
+	c.AddCommand(a.partitionsMove(), a.partitionsMoves(), a.partitionsCancel(), a.partitionsElect(), a.partitionsDirs(), a.partitionsRelocate())
 	return c
 }
 
@@ -224,13 +224,17 @@ func (a *app) partitionsDirs() *cobra.Command {
 		if a.json() {
 			return printJSON(a.e.Out, dirsWithErrors(dirs))
 		}
-		rows := [][]string{{"BROKER", "DIRECTORY", "PARTITION", "BYTES"}}
+		rows := [][]string{{"BROKER", "DIRECTORY", "PARTITION", "BYTES", "NOTE"}}
 		for _, d := range dirs {
 			if d.Err != nil {
-				rows = append(rows, []string{strconv.Itoa(int(d.Broker)), d.Dir, "failed", "-"})
+				rows = append(rows, []string{strconv.Itoa(int(d.Broker)), d.Dir, "failed", "-", "-"})
 			}
 			for _, r := range d.Replicas {
-				rows = append(rows, []string{strconv.Itoa(int(d.Broker)), d.Dir, r.Partition.String(), strconv.FormatInt(r.Bytes, 10)})
+				note := "-"
+				if r.Future {
+					note = fmt.Sprintf("moving here, %d behind", r.Lag)
+				}
+				rows = append(rows, []string{strconv.Itoa(int(d.Broker)), d.Dir, r.Partition.String(), strconv.FormatInt(r.Bytes, 10), note})
 			}
 		}
 		return printTable(a.e.Out, rows)

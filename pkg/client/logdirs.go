@@ -119,6 +119,9 @@ type ReplicaResult struct {
 // ErrReplicaNotAvailable: the broker has no such replica, or not yet.
 var ErrReplicaNotAvailable error = kerr.ReplicaNotAvailable
 
+// ErrNoLogDir: the broker has no log directory of that name.
+var ErrNoLogDir error = kerr.LogDirNotFound
+
 // MoveReplicas begins to move replicas into other log directories of their own
 // brokers, by absolute path. LogDirs tells when they have arrived.
 func (a *Admin) MoveReplicas(ctx context.Context, to map[ReplicaID]string) ([]ReplicaResult, error) {
