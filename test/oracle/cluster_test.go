@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/brokerd/brokerd/test/raw"
@@ -182,6 +183,38 @@ func TestLogDirs(t *testing.T) {
 			p.ask("log directories "+name, v, func(*side) kmsg.Request {
 				req := kmsg.NewPtrDescribeLogDirsRequest()
 				req.Topics = topics
+				return req
+			})
+		}
+	}
+}
+
+// TestMovesBetweenLogDirs moves replicas to where they are, and to where they cannot
+// be: either side has one log directory.
+func TestMovesBetweenLogDirs(t *testing.T) {
+	p := newPair(t)
+	p.filled("md")
+	long := strings.Repeat("l", 220)
+	p.topic(long, 1)
+	for v := int16(0); v <= 2; v++ {
+		for _, c := range []struct {
+			name, topic string
+			dir         func(*side) string
+			partitions  []int32
+		}{
+			{"to where it is", "md", func(s *side) string { return s.dir }, []int32{0, 1}},
+			{"to no directory", "md", func(s *side) string { return s.dir + "/nowhere" }, []int32{0}},
+			{"to a name without a root", "md", func(*side) string { return "data" }, []int32{0}},
+			{"to no name", "md", func(*side) string { return "" }, []int32{0}},
+			{"what is unknown", "md", func(s *side) string { return s.dir }, []int32{7, -1, 0}},
+			{"what is nowhere", "nowhere", func(s *side) string { return s.dir }, []int32{0}},
+			{"what is nowhere to no directory", "nowhere", func(s *side) string { return s.dir + "/nowhere" }, []int32{0}},
+			{"no partition", "md", func(s *side) string { return s.dir }, []int32{}},
+			{"with a name too long for the copy", long, func(s *side) string { return s.dir }, []int32{0}},
+		} {
+			p.ask("move "+c.name, v, func(s *side) kmsg.Request {
+				req := kmsg.NewPtrAlterReplicaLogDirsRequest()
+				req.Dirs = []kmsg.AlterReplicaLogDirsRequestDir{{Dir: c.dir(s), Topics: []kmsg.AlterReplicaLogDirsRequestDirTopic{{Topic: c.topic, Partitions: c.partitions}}}}
 				return req
 			})
 		}
