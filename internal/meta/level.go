@@ -10,7 +10,7 @@ import "fmt"
 //	1  the beginning
 //	2  NoteRecovery, and its item in snapshots; RegisterBroker and AssignDir know
 //	   where an only replica lies
-//	3  NoteFull, and its item in snapshots
+//	3  NoteFull, and its item in snapshots; followers confirm leases
 //
 // MaxLevel is the newest level that this program knows. A build with the tag
 // level1 is the program of before level 2, for tests of upgrades.

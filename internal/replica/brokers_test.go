@@ -73,9 +73,14 @@ type node struct {
 
 // newBrokers makes a cluster of n brokers, 1 to n, all of them running.
 func newBrokers(t testing.TB, n int, settings map[string]string) *brokers {
+	return newBrokersAt(t, meta.MaxLevel, n, settings)
+}
+
+// newBrokersAt makes one at a metadata level.
+func newBrokersAt(t testing.TB, level int16, n int, settings map[string]string) *brokers {
 	b := &brokers{T: t, Net: sim.NewNet(sim.Options{Latency: 100 * time.Microsecond}), Nodes: map[int32]*node{}, truth: catalog.NewStore()}
 	b.fsm = catalog.NewFSM(b.truth)
-	b.Must(meta.Bootstrap{ClusterID: "sim", Level: meta.MaxLevel})
+	b.Must(meta.Bootstrap{ClusterID: "sim", Level: level})
 	for i := range n {
 		c, err := conf.New(settings)
 		if err != nil {
@@ -198,11 +203,16 @@ func (x *node) Start() {
 		},
 		Alter: b.alter,
 		Fault: x.report,
+		Dirs:  map[string]step.TopicID{logDirs[0]: x.dirID(0), logDirs[1]: x.dirID(1)},
+		Assign: func(_ context.Context, dir step.TopicID, ids []step.PartitionID) error {
+			return b.Propose([]meta.Command{meta.AssignDir{Broker: x.ID, BrokerEpoch: x.epoch, Dir: dir, Partitions: ids}})[0].Err
+		},
 	})
 	store, err := storage.Open(context.Background(), storage.Options{
 		FS: x.Disk, Dirs: logDirs, Flushed: x.M.Flushed, DirFailed: x.M.DirFailed, Logger: log,
 		MaxOpenFiles: 64, RetentionInterval: time.Hour, CheckpointInterval: time.Hour, ProducerExpiry: time.Hour,
 		ConfigOf: x.M.ConfigOf, ScrubInterval: x.Conf.ScrubInterval, Damaged: x.M.Damaged,
+		Arriving: x.M.Arriving, Moved: x.M.Moved, MoveRate: x.M.MoveRate,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -238,6 +248,9 @@ func (x *node) report(f replica.Fault) {
 	go x.b.Propose([]meta.Command{meta.ReportFault{Broker: x.ID, BrokerEpoch: x.epoch, Corrupt: f.Corrupt, Partitions: f.Partitions}})
 }
 
+// dirID is the id of one of its log directories.
+func (x *node) dirID(n byte) step.TopicID { return step.TopicID{0, n + 1, byte(x.ID)} }
+
 // register makes the broker known in a new life, and active.
 func (x *node) register() {
 	b := x.b
@@ -247,7 +260,7 @@ func (x *node) register() {
 	}
 	reg := meta.RegisterBroker{
 		ID: x.ID, ClusterID: "sim", Incarnation: step.TopicID{1, byte(x.ID), byte(seen >> 8), byte(seen), 1}, Seen: seen,
-		Dirs:   []step.TopicID{{0, 1, byte(x.ID)}, {0, 2, byte(x.ID)}},
+		Dirs:   []step.TopicID{x.dirID(0), x.dirID(1)},
 		BootID: fmt.Sprintf("%d.%d", x.ID, x.boot), Intact: true,
 		Endpoints: []meta.Endpoint{{Listener: "PLAINTEXT", Host: fmt.Sprintf("b%d", x.ID), Port: 9092}},
 	}

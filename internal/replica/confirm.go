@@ -24,7 +24,11 @@ import (
 // number that comes back says that nobody has led since, when it was given out.
 //
 // One number counts for all partitions of a session; nothing is sent while nobody
-// doubts. Followers that do not know of it never confirm.
+// doubts. Followers that do not know of it never confirm, so nobody is asked below
+// confirmLevel: while a cluster is upgraded, its leaders are as sure as they were.
+
+// confirmLevel is the metadata level from which on every node knows of doubts.
+const confirmLevel = 3
 
 // TagDoubt is the tagged field, of fetch requests and answers between brokers, in
 // which the number is: int64.

@@ -108,6 +108,11 @@ func (l *Lease) Confirm(done func(err error, h any)) {
 		done(p.gone(), nil)
 		return
 	}
+	if p.m.catalog.Image().Features().Metadata < confirmLevel {
+		p.mu.Unlock()
+		done(nil, nil)
+		return
+	}
 	d.at = p.m.doubts.Add(1) // here, so that they are in order
 	p.doubts = append(p.doubts, d)
 	p.doubted.Store(d.at)
