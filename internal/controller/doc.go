@@ -61,8 +61,8 @@
 //
 // Locks: Controller.mu (leadership, liveness, life), proposer.mu (queue),
 // appliedWait.mu, streamLayer.mu. Each is held to touch memory only, and no two
-// at once; but streamLayer.joining, which spans the one write with which a server
-// without state takes over the name of its group, and under which mu is taken.
+// at once. A channel, streamLayer.joining, spans the one write with which a server
+// without state takes over the name of its group.
 //
 // Tests: single_test.go (bolt, restarts), plan_test.go and placement_test.go
 // (tables), proposer_test.go (a scripted Consensus), quorum_test.go (three nodes

@@ -37,7 +37,7 @@ type streamLayer struct {
 	ended     chan string   // room for maxEnded: servers whose streams to us have ended
 	closed    chan struct{}
 
-	joining sync.Mutex // held while the group's name is taken over, its write included; mu is not
+	joining chan struct{} // full while the group's name is taken over, its write included; mu is not held
 
 	mu    sync.Mutex
 	open  map[*stream]struct{} // nil: closed
@@ -47,7 +47,7 @@ type streamLayer struct {
 func newStreamLayer(o Options, group step.TopicID) *streamLayer {
 	return &streamLayer{
 		self: o.server(), clusterID: o.ClusterID, group: group, stores: o.Stores, network: o.Network,
-		incoming: make(chan net.Conn), ended: make(chan string, maxEnded), closed: make(chan struct{}), open: make(map[*stream]struct{}),
+		incoming: make(chan net.Conn), ended: make(chan string, maxEnded), joining: make(chan struct{}, 1), closed: make(chan struct{}), open: make(map[*stream]struct{}),
 	}
 }
 
@@ -251,8 +251,11 @@ func splitGroup(name string) (clusterID string, group step.TopicID, err error) {
 // belong refuses who speaks for another group. Who has no state yet takes the
 // name over from whoever calls.
 func (l *streamLayer) belong(group step.TopicID) error {
-	l.joining.Lock()
-	defer l.joining.Unlock()
+	if group == l.recovery() {
+		return nil
+	}
+	l.joining <- struct{}{} // full for one write at the most
+	defer func() { <-l.joining }()
 	if group == l.recovery() {
 		return nil
 	}
