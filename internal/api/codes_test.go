@@ -15,9 +15,19 @@ func TestJ15NothingUnknownOnTheDataPath(t *testing.T) {
 	for _, c := range codes {
 		errs = append(errs, c.is, fmt.Errorf("wrapped: %w", c.is))
 	}
-	for _, err := range errs {
-		if c := dataCode(err); c == kerr.UnknownServerError.Code || c == 0 {
-			t.Errorf("%v: code %d", err, c)
+	for _, rule := range []string{"", "none unknown"} {
+		coded := dataCode
+		if rule != "" {
+			coded = code // as elsewhere
+		}
+		unknown := 0
+		for _, err := range errs {
+			if c := coded(err); c == kerr.UnknownServerError.Code || c == 0 {
+				unknown++
+			}
+		}
+		if (unknown > 0) != (rule != "") {
+			t.Errorf("without %q: %d of %d errors are answered as unknown", rule, unknown, len(errs))
 		}
 	}
 	if dataCode(nil) != 0 {

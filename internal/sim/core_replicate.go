@@ -42,7 +42,7 @@ func (c *Core) armRetry(n *node, p int, correlation int64) {
 func (c *Core) retry(n *node, p int, correlation int64) {
 	r := &n.reps[p]
 	r.retrying = false
-	if r.follower == nil {
+	if r.follower == nil || c.mutated(RuleAskAgain) {
 		return
 	}
 	if r.follower.Waiting() && correlation == r.asked.Correlation {

@@ -14,12 +14,13 @@ const (
 	RuleFSMOnly         = "only the log ends a proposal"   // row 15, core
 	RuleGroupCommit     = "fetch after the group commit"   // core
 	RuleOwnEnd          = "own end of the epoch"           // core: KIP-279, not of 2.9
+	RuleAskAgain        = "ask again"                      // of liveness, not of 2.9: J-20
 )
 
 // Rules is all of them.
 var Rules = []string{
 	RuleEpochTruncation, RuleFetchEpoch, RuleEpochStart, RuleBrokerEpoch, RuleFrozen,
-	RuleOwnRegistration, RuleOwnReply, RuleFSMOnly, RuleGroupCommit, RuleOwnEnd,
+	RuleOwnRegistration, RuleOwnReply, RuleFSMOnly, RuleGroupCommit, RuleOwnEnd, RuleAskAgain,
 }
 
 func (c *Core) mutated(rule string) bool { return c.plan.Rule == rule }

@@ -61,7 +61,7 @@ func TestSavedMutations(t *testing.T) {
 			if o := Run(p, nil); o.Failure != nil {
 				t.Errorf("seed %d with the rule: %v", s.seed, o.Failure)
 			}
-			if !canMutate && s.rule != RuleEpochTruncation && s.rule != RuleOwnRegistration {
+			if !canMutate && s.rule != RuleEpochTruncation && s.rule != RuleOwnRegistration && s.rule != RuleAskAgain {
 				return
 			}
 			p.Rule = s.rule

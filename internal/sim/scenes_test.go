@@ -317,6 +317,34 @@ func TestJ20StandstillIsNoticed(t *testing.T) {
 	}
 }
 
+// J-20: a follower whose question or answer was lost asks again, else it stands still.
+func TestJ20LostQuestionIsAskedAgain(t *testing.T) {
+	for _, kind := range []messageKind{msgFetch, msgReply} {
+		for _, rule := range []string{"", RuleAskAgain} {
+			s := newScene(t, func(p *Plan) { p.Rule = rule })
+			s.write(1, -1, 3)
+			s.run(100 * time.Millisecond)
+			lost := 0
+			s.intercept = func(m *message) bool {
+				hit := m.kind == kind && (m.from == 2 || m.to == 2) && lost == 0
+				if hit {
+					lost++
+				}
+				return hit
+			}
+			s.write(1, -1, 3)
+			s.run(time.Second)
+			s.intercept = nil
+			s.write(1, -1, 3)
+			s.recover()
+			stands := s.failure != nil && s.failure.Rule == "R22"
+			if lost != 1 || stands != (rule != "") {
+				t.Errorf("%d lost of kind %d, without %q: %v", lost, kind, rule, s.failure)
+			}
+		}
+	}
+}
+
 // J-06: nobody is elected who is fenced, whatever the topic opts in to.
 func TestJ06FencedIsNotElected(t *testing.T) {
 	s := newScene(t, func(p *Plan) { p.Unclean = true })
