@@ -162,7 +162,9 @@ var Clients = []Client{
 			lacking("kafka-go has no such call.", needTrim, needIdempotent, needAsync, needSeek, needPause, needNone),
 			lacking("kafka-go has classic groups only, without static members or a cooperative balancer.", needConsumer, needStatic, needCooperative),
 			lacking("Its Reader gives null for an empty value.", needNull, needNullHeader)),
-		kafkaOnly: map[string]string{"produce-auto-create": "Kafka answers that the topic is unknown while it makes it, which the client takes as final."}},
+		kafkaOnly: map[string]string{
+			"produce-auto-create": "Kafka answers that the topic is unknown while it makes it, which the client takes as final.",
+			"read-restart":        "Its Reader reads nothing any more after Kafka's restart, which takes seconds."}},
 	{Name: "confluent-kafka-go", Version: "2.11.1", Language: "Go, librdkafka 2.11.1", command: "CACHE/goclients confluent-kafka-go BOOTSTRAP",
 		lacks: lacking("Its commit waits for the answer.", needAsync)},
 	{Name: "rdkafka", Version: "0.39.0", Language: "Rust, librdkafka", command: "CACHE/rust/release/adapter BOOTSTRAP",

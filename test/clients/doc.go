@@ -22,7 +22,8 @@
 //	    too, or by its makers' word, has three tries in those cases when it fails
 //	    with those words; the page has a note, and the run says what was asked again.
 //	I2  A reason in the table is either a call that the client does not have, or
-//	    a case that fails equally against Apache Kafka; AGAINST=kafka asks it.
+//	    a case that fails equally against Apache Kafka; AGAINST=kafka asks it, and lets
+//	    pass what is known to fail against Kafka only.
 //	I3  docs/compatibility.md is written by a whole run against brokerd that passes.
 //
 // Goroutines: one per adapter reads its standard output and one its errors, both
