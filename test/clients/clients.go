@@ -175,7 +175,8 @@ var Clients = []Client{
 		lacks: merged(
 			lacking("kafkajs has classic groups only, without static members or a cooperative assigner.", needConsumer, needStatic, needCooperative),
 			lacking("kafkajs has no such setting.", needNone),
-			lacking("It takes only bytes as a header's value.", needNullHeader))},
+			lacking("It takes only bytes as a header's value.", needNullHeader)),
+		kafkaOnly: map[string]string{"read-restart": "After Kafka's restart, which takes seconds, its consumer begins at the start again."}},
 	{Name: "platformatic-kafka", Version: "2.12.1", Language: "TypeScript", command: "CACHE/node/node_modules/.bin/node CACHE/node/platformatic.js BOOTSTRAP",
 		lacks: merged(
 			lacking("It has no cooperative assigner.", needCooperative),
