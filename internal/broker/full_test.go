@@ -110,6 +110,21 @@ func TestFullDisks(t *testing.T) {
 			}
 		})
 	})
+	t.Run("of the controller", func(t *testing.T) {
+		inBubble(t, func(c *bubble) {
+			old, _ := c.nodes[1].control.Leader()
+			c.disks[old].SetCapacity(tooLittle)
+			c.eventually("another node is the controller", func() bool {
+				now, ok := c.nodes[1].control.Leader()
+				return ok && now != old
+			})
+			c.topic() // refused by a controller whose disk is full
+			c.produce(5)
+			c.disks[old].SetCapacity(plenty)
+			c.inSync("t")
+			c.readBack()
+		})
+	})
 	t.Run("of all", func(t *testing.T) {
 		inBubble(t, func(c *bubble) {
 			c.topic()
@@ -119,6 +134,11 @@ func TestFullDisks(t *testing.T) {
 				c.disks[id].SetCapacity(tooLittle)
 			}
 			time.Sleep(5 * time.Second)
+			was, _ := c.nodes[1].control.Leader()
+			time.Sleep(30 * time.Second)
+			if is, _ := c.nodes[1].control.Leader(); is != was {
+				t.Errorf("the controller moved from %d to %d: neither has room", was, is)
+			}
 			im, p := c.partition("t")
 			if p.Leader < 0 || !p.Full(im, p.Leader) || p.ISRSize() == 0 || slices.Contains(p.ELR(), p.Leader) {
 				t.Errorf("%+v", p)

@@ -48,7 +48,8 @@
 //	    Refused twice within 300 ms where it listened, it is dead; silent, after
 //	    its session. The same makes a voter whose raft leader's stream has ended
 //	    stand for election at once, each in its turn (heir.go).
-//	    What heartbeats say of full directories is noted when it changes (full.go).
+//	    What heartbeats say of full directories is noted when it changes; a controller
+//	    whose own metadata directory is full gives its place away (full.go).
 //	C6  the epoch of this broker is acted on only when its own image shows it.
 //	C7  the queue holds 4 MiB at most, one entry is 256 KiB unless a single
 //	    command is larger, one proposal is under way at a time.

@@ -14,8 +14,9 @@ import (
 // leadership is what exists only while this node is the active controller.
 // Under Controller.mu.
 type leadership struct {
-	term uint64
-	live *Liveness
+	term    uint64
+	live    *Liveness
+	yieldAt step.Instant // not before this does it try to give its place away
 }
 
 // runDuties follows gains and losses of leadership, and while this node leads
@@ -37,6 +38,7 @@ func (c *Controller) runDuties(ctx context.Context) {
 			c.plan(ctx)
 		case <-tick.C:
 			c.plan(ctx)
+			c.leaveFullDisk()
 		}
 	}
 }
