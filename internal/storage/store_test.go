@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -165,7 +166,8 @@ func TestDiskFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := vfs.NewMem()
 		mem.SetCapacity(leastFree + 1<<20)
-		s := openStore(t, mem)
+		told := 0
+		s := openStore(t, mem, func(o *Options) { o.Filled = func() { told++ } })
 		l := led(t, s, 0, defaultConfig)
 		var err error
 		n := 0
@@ -179,13 +181,47 @@ func TestDiskFull(t *testing.T) {
 		if _, err := l.DeleteBefore(0); err != nil {
 			t.Errorf("delete records: %v", err)
 		}
+		if full := s.FullDirs(); !slices.Equal(full, []string{"/d"}) || told != 1 {
+			t.Errorf("full are %v, told %d times", full, told)
+		}
+		mem.SetCapacity(leastFree + leastFree/5) // enough not to become full, too little to be so no more
+		time.Sleep(askEvery)
+		if _, err := l.Append(1, batch(t, 1, 100, 1)); !errors.Is(err, ErrDiskFull) {
+			t.Errorf("a little was freed: %v", err)
+		}
 		mem.SetCapacity(2 * leastFree)
 		time.Sleep(askEvery)
+		if full := s.FullDirs(); full != nil || told != 2 { // nobody has to append for that
+			t.Errorf("full are %v, told %d times", full, told)
+		}
 		mustAppend(t, l, 1, batch(t, 1, 100, 1))
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestPlaceWithRoom: a new log goes where there is room, and only then where fewest are.
+func TestPlaceWithRoom(t *testing.T) {
+	mem := vfs.NewMem()
+	if err := mem.MkdirAll("/e"); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, mem, twoDirs)
+	in := func(n int32) string { return led(t, s, n, defaultConfig).Dir() }
+	s.dirs[0].setFull(true)
+	if a, b := in(0), in(1); a != "/e" || b != "/e" {
+		t.Errorf("beside a full directory: %s and %s", a, b)
+	}
+	s.dirs[1].setFull(true)
+	if d := in(2); d != "/d" {
+		t.Errorf("where all are full: %s", d)
+	}
+	s.dirs[0].setFull(false)
+	s.dirs[1].setFull(false)
+	if d := in(3); d != "/d" {
+		t.Errorf("where all have room: %s", d)
+	}
 }
 
 // TestFewOpenFiles: a handful of descriptors serve many segments, and none with

@@ -77,6 +77,12 @@ func TestDiskFull(t *testing.T) {
 	if out, err := cli.CombinedOutput(); err == nil || !strings.Contains(string(out), "the disk of broker 1 is full") {
 		t.Errorf("brokerd produce on a full disk: %v\n%s", err, out)
 	}
+	for _, words := range [][]string{{"cluster", "info"}, {"cluster", "info", "-o", "json"}} {
+		out, err := exec.Command(harness.Binary(t), append(words, "-b", node.Addr())...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), filepath.Join("disk", "data")) {
+			t.Errorf("brokerd %v on a full disk: %v\n%s", words, err, out)
+		}
+	}
 	if body := readiness(t, node); !strings.Contains(body, "short of space") {
 		t.Errorf("/readyz does not say why: %s", body)
 	}
