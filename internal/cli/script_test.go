@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NOBODY", "127.0.0.1:1") // the port multiplexer: never a broker
 			if strings.HasPrefix(filepath.Base(env.WorkDir), "script-server_") {
+				env.Defer(func() { endServers(env.WorkDir) })
 				return nil
 			}
 			return startBroker(env)
@@ -71,6 +73,23 @@ func startBroker(env *testscript.Env) error {
 		}
 	})
 	return nil
+}
+
+// endServers ends what a script that failed has left running in the background.
+func endServers(work string) {
+	clusters, err := filepath.Glob(filepath.Join(work, "state", "brokerd-dev", "*", "run"))
+	if err != nil {
+		panic(err)
+	}
+	for _, dir := range append(clusters, filepath.Join(work, "run")) {
+		list, err := running(dir)
+		if err != nil {
+			panic(err)
+		}
+		for _, r := range list {
+			_ = syscall.Kill(r.Pid, syscall.SIGKILL) // it may have ended just now
+		}
+	}
 }
 
 // exitCode runs a command and expects its exit code: rc 3 brokerd topics list.
