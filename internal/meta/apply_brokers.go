@@ -158,22 +158,28 @@ func (c SetBrokerState) apply(e *Editor) Result {
 	next := *b
 	next.State = c.State
 	e.putBroker(&next)
+	var of *Topic // whose setting rescue is
+	var rescue bool
+	move := func(t *Topic, i int32, p part, leaves mask) {
+		if t != of {
+			of, rescue = t, e.rescues(t)
+		}
+		ch := e.changeOf(t, p)
+		ch.isr &^= leaves
+		ch.rescue = rescue
+		e.alter(t, i, &ch)
+	}
 	switch {
 	case c.State == Active:
 		e.sweep(c.ID, func(t *Topic, i int32, p part, pos int) {
 			if p.leaderPos() < 0 {
-				ch := e.changeOf(t, p)
-				ch.rescue = e.rescues(t)
-				e.alter(t, i, &ch)
+				move(t, i, p, 0)
 			}
 		})
 	default: // a broker that was shutting down has left already: nothing moves twice
 		e.sweep(c.ID, func(t *Topic, i int32, p part, pos int) {
 			if p.isr.has(pos) {
-				ch := e.changeOf(t, p)
-				ch.isr &^= bit(pos)
-				ch.rescue = e.rescues(t)
-				e.alter(t, i, &ch)
+				move(t, i, p, bit(pos))
 			}
 		})
 	}

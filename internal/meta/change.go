@@ -20,16 +20,21 @@ type change struct {
 	rescue  bool        // E3: the topic opts in, or an operator asks
 	heal    uint8       // state bits to clear: recovering, corrupt, offline
 	harm    uint8       // state bits to set: corrupt, offline
-	active  func(id int32) bool
-	full    func(s *replicaSet, pos int) bool // takes no records for want of space
-	intern  func(replicaSet) *replicaSet
+	changeAsks
+}
+
+// changeAsks is what a change asks of the image around it.
+type changeAsks struct {
+	active func(id int32) bool
+	full   func(s *replicaSet, pos int) bool // takes no records for want of space
+	intern func(replicaSet) *replicaSet
 }
 
 // changeOf is the wish that nothing changes, but what the brokers' states force.
 func (e *Editor) changeOf(t *Topic, p part) change {
 	return change{
 		old: p, set: p.set, isr: p.isr, setting: t.minISR, minISR: p.minISR,
-		active: e.active, full: e.full, intern: e.intern,
+		changeAsks: e.asks,
 	}
 }
 
@@ -51,11 +56,7 @@ func (c *change) result() (next part, moved, unclean bool) {
 	}
 	next.last = w.remembered(next, unclean)
 
-	dropped := false
-	for _, id := range c.old.set.ids {
-		dropped = dropped || next.set.pos(id) < 0
-	}
-	if next.leader() != c.old.leader() || dropped {
+	if next.leader() != c.old.leader() || next.set.strangers(c.old.set) != 0 { // a new one, or a replica is dropped
 		next.leaderEpoch++
 	}
 	moved = next != c.old

@@ -54,9 +54,11 @@ func TestChangeProperties(t *testing.T) {
 		n := len(old.set.ids)
 		c := change{
 			old: old, set: old.set, isr: old.isr, setting: int8(rapid.IntRange(0, n).Draw(t, "setting")), minISR: old.minISR,
-			active: func(id int32) bool { return active[id] },
-			full:   func(s *replicaSet, pos int) bool { return full.has(int(s.ids[pos]) - 1) },
-			intern: func(s replicaSet) *replicaSet { return &s },
+			changeAsks: changeAsks{
+				active: func(id int32) bool { return active[id] },
+				full:   func(s *replicaSet, pos int) bool { return full.has(int(s.ids[pos]) - 1) },
+				intern: func(s replicaSet) *replicaSet { return &s },
+			},
 			prefer: rapid.Bool().Draw(t, "prefer"), rescue: rapid.Bool().Draw(t, "rescue"),
 		}
 		switch rapid.IntRange(0, 3).Draw(t, "wish") {
@@ -132,7 +134,7 @@ func TestChangeProperties(t *testing.T) {
 			t.Fatal("E3: an unclean election that nobody asked for")
 		}
 		// Nothing moves twice.
-		again := change{old: next, set: next.set, isr: next.isr, setting: c.setting, minISR: next.minISR, active: c.active, full: c.full, intern: c.intern}
+		again := change{old: next, set: next.set, isr: next.isr, setting: c.setting, minISR: next.minISR, changeAsks: c.changeAsks}
 		if _, more, _ := again.result(); more {
 			t.Fatalf("the same wish again moves %+v", next)
 		}

@@ -21,6 +21,7 @@ type Editor struct {
 	fresh      map[step.TopicID]*freshTopic
 	ownBrokers bool
 	changed    ChangeSet
+	asks       changeAsks // bound once: there may be a change per partition
 }
 
 // freshTopic is a topic that this edit has copied, with the chunks that it has.
@@ -31,13 +32,15 @@ type freshTopic struct {
 
 // Edit begins the next image.
 func (im *Image) Edit() *Editor {
-	return &Editor{
+	e := &Editor{
 		im:     *im,
 		topics: im.topics.edit(), deleted: im.deleted.edit(),
 		names: im.names.edit(), folded: im.folded.edit(),
 		configs: im.configs.edit(), sets: im.sets.edit(),
 		byName: orderEdit{order: im.byName},
 	}
+	e.asks = changeAsks{active: e.active, full: e.full, intern: e.intern}
+	return e
 }
 
 // Apply applies the commands of one raft entry. A command that does not fit
