@@ -130,9 +130,7 @@ func (f *following) append(batches []byte, leaderHW int64) error {
 	a, err := p.log.Replicate(f.epoch, batches)
 	if a.Batches > 0 {
 		p.m.copied.in.Add(int64(len(batches)))
-		if p.throttledIn.Load() {
-			p.m.fetching.spend(p.m.now(), int64(len(batches)))
-		}
+		f.received(int64(len(batches)))
 		var eff isr.Effects
 		if over := f.step(&eff, func() { f.core.Appended(p.log.View().End, leaderHW, &eff) }); over != nil {
 			return over

@@ -327,7 +327,7 @@ func (s *Session) read(a *asked, k question, left int64, first bool, out *Served
 	}
 	if k.p != nil {
 		out.Start = k.p.log.View().Start
-		k.p.sent(out.Reading.Range.Len())
+		k.p.sent(s.broker, out.Reading.Range.Len())
 	}
 	v := out.Reading.View
 	final := out.Err != nil || out.Reading.Diverged || out.Reading.Range.Len() > 0

@@ -29,7 +29,10 @@ func (t *throttle) set(now step.Instant, rate int64) {
 	}
 }
 
-func (t *throttle) spend(now step.Instant, bytes int64) {
+// spend counts what has moved. What those in sync take may leave nothing for the
+// others, but is not owed by them: a day of it, at many times the rate, would keep
+// who has to catch up waiting for many days.
+func (t *throttle) spend(now step.Instant, bytes int64, inSync bool) {
 	rate := t.rate.Load()
 	if rate == unlimited {
 		return
@@ -37,7 +40,11 @@ func (t *throttle) spend(now step.Instant, bytes int64) {
 	cost := int64(float64(bytes) * float64(time.Second) / float64(max(rate, 1)))
 	for {
 		old := t.paid.Load()
-		if t.paid.CompareAndSwap(old, max(old, int64(now)-int64(throttleBurst))+cost) {
+		paid := max(old, int64(now)-int64(throttleBurst)) + cost
+		if inSync {
+			paid = min(paid, max(old, int64(now)))
+		}
+		if t.paid.CompareAndSwap(old, paid) {
 			return
 		}
 	}
@@ -62,23 +69,36 @@ func (m *Manager) setThrottles(im *meta.Image) {
 // throttledTo is how long a follower has to wait for records of p: one that is in
 // sync does not.
 func (p *Partition) throttledTo(broker int32) time.Duration {
-	if !p.throttledOut.Load() {
-		return 0
-	}
-	p.mu.Lock()
-	in := p.leader == nil || p.leader.InSync(broker)
-	p.mu.Unlock()
-	if in {
+	if !p.throttledOut.Load() || p.takesInSync(broker) {
 		return 0
 	}
 	return p.m.sending.owed(p.m.now())
 }
 
 // sent counts bytes for a follower, if p is throttled.
-func (p *Partition) sent(bytes int64) {
+func (p *Partition) sent(broker int32, bytes int64) {
 	if bytes > 0 && p.throttledOut.Load() {
-		p.m.sending.spend(p.m.now(), bytes)
+		p.m.sending.spend(p.m.now(), bytes, p.takesInSync(broker))
 	}
+}
+
+// takesInSync says whether a follower is in sync, or p leads no more.
+func (p *Partition) takesInSync(broker int32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.leader == nil || p.leader.InSync(broker)
+}
+
+// received counts bytes from the leader, if p is throttled.
+func (f *following) received(bytes int64) {
+	p := f.p
+	if !p.throttledIn.Load() {
+		return
+	}
+	p.mu.Lock()
+	in := f.core.InSync()
+	p.mu.Unlock()
+	p.m.fetching.spend(p.m.now(), bytes, in)
 }
 
 // throttled is how long this follower must not ask.

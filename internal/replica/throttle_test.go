@@ -67,3 +67,32 @@ func TestThrottled(t *testing.T) {
 		})
 	}
 }
+
+// TestThrottleForgetsWhoIsInSync: what goes to replicas in sync counts, but a day of
+// it, at many times the rate, is not owed by one that has to catch up after it.
+func TestThrottleForgetsWhoIsInSync(t *testing.T) {
+	for _, side := range []string{"leader", "follower"} {
+		t.Run(side, func(t *testing.T) {
+			trio(t, nil, func(b *brokers) {
+				topic := b.Topic("t", nil, 2, []int32{1, 2, 3})
+				set := func(r meta.ResourceType, name, key, value string) {
+					t.Helper()
+					b.Must(meta.AlterConfig{Resource: meta.Resource{Type: r, Name: name}, Set: map[string]*string{key: &value}})
+				}
+				broker := map[string]int{"leader": 1, "follower": 3}[side]
+				set(meta.TopicResource, "t", side+".replication.throttled.replicas", fmt.Sprintf("0:%d", broker))
+				set(meta.BrokerResource, fmt.Sprint(broker), side+".replication.throttled.rate", "10000")
+				for i := range 100 {
+					b.Nodes[1].ack(topic, 0, fmt.Sprint(i, strings.Repeat("x", 10_000)))
+				}
+				b.same(topic, 0, 1, 2, 3)
+				b.Nodes[3].Fence()
+				b.eventually(time.Second, "3 is out of sync", func() bool { return b.isr(topic, 0) == "[1 2]" })
+				time.Sleep(2 * time.Second) // until all have heard
+				b.Nodes[1].ack(topic, 0, "one more")
+				b.Nodes[3].Unfence()
+				b.eventually(5*time.Second, "3 is back in sync", func() bool { return b.isr(topic, 0) == "[1 2 3]" })
+			})
+		})
+	}
+}
