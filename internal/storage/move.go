@@ -100,6 +100,9 @@ func (m *move) prepare(name string) error {
 			return fmt.Errorf("the topic's name is too long for the copy's: %w", ErrNameTooLong)
 		}
 		m.name = parkedName(m.l.topic, m.l.id.Index, parkedFuture)
+		if err := m.fits(); err != nil {
+			return err
+		}
 	}
 	fsys, d := m.to.fs, m.to
 	if err := m.clear(final); err != nil {
@@ -122,6 +125,16 @@ func (m *move) prepare(name string) error {
 	}
 	if err := errors.Join(fsys.SyncDir(m.path()), fsys.SyncDir(d.path)); err != nil {
 		return d.fail(fmt.Errorf("sync %s: %w", m.path(), err))
+	}
+	return nil
+}
+
+// fits refuses what would leave the directory without room for its own logs.
+func (m *move) fits() error {
+	m.to.ask()
+	least := reserve(m.to.total.Load())
+	if free, need := m.to.free.Load(), m.l.Size(); free-least < need {
+		return fmt.Errorf("it has %d MiB, and %d MiB are free of which %d stay so: %w", need>>20, free>>20, least>>20, ErrDiskFull)
 	}
 	return nil
 }

@@ -630,3 +630,23 @@ func TestTwinsThatCannotBeRead(t *testing.T) {
 		t.Errorf("left in %s: %v", old, left)
 	}
 }
+
+// TestMoveWithoutRoom: what would fill the disk is refused before it begins.
+func TestMoveWithoutRoom(t *testing.T) {
+	mem := twoDirsOnDisk(t)
+	s, err := openTwo(t, mem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := led(t, s, 0, testConfig())
+	for range 20 {
+		mustAppend(t, l, 1, batch(t, 2, 150, 1))
+	}
+	total, _ := mem.Total("/a")
+	free, _ := mem.Free("/a")
+	mem.SetCapacity(total - free + leastFree + l.Size()/2)
+	if err := s.Move(l, otherDir(l)); !errors.Is(err, ErrDiskFull) || l.moving.Load() != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, l, 1, batch(t, 2, 150, 1))
+}
