@@ -33,6 +33,7 @@ type Options struct {
 type Runtime struct {
 	o     Options
 	began time.Time
+	wall  *step.Wall
 	wake  chan struct{} // capacity 1: a timer is earlier than Run knows
 
 	loads sync.WaitGroup
@@ -54,14 +55,21 @@ func New(o Options) *Runtime {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Runtime{o: o, began: time.Now(), wake: make(chan struct{}, 1), shards: map[int32]*shard{}, led: map[int32]int32{},
+	began := time.Now()
+	return &Runtime{o: o, began: began, wall: step.NewWall(began.UnixMilli(), 0), wake: make(chan struct{}, 1), shards: map[int32]*shard{}, led: map[int32]int32{},
 		retry: map[int32]time.Time{}}
 }
 
 func (r *Runtime) now() step.Instant { return step.Instant(time.Since(r.began)) }
 
 func (r *Runtime) input(from step.Token, event any) step.Input {
-	in := step.Input{From: from, Event: event, UnixMs: time.Now().UnixMilli(), Cluster: r.o.Cluster()}
+	now := time.Now()
+	ms, jumped := r.wall.Believe(now.UnixMilli(), now.Sub(r.began))
+	if jumped != 0 {
+		r.o.Logger.Error("the clock has jumped: by age nothing of groups expires that was not due before, until it has gone on for an hour; set it right if it is wrong",
+			"by", jumped.Round(time.Second), "now", now.Round(0))
+	}
+	in := step.Input{From: from, Event: event, UnixMs: ms, Cluster: r.o.Cluster()}
 	_, _ = rand.Read(in.Random[:]) // never fails
 	return in
 }

@@ -33,7 +33,8 @@ type Input struct {
 	From Token
 	// Event is of a concrete type of the machine's own package.
 	Event any
-	// UnixMs is the wall clock, for what is written into records only.
+	// UnixMs is the wall clock as it is believed (Wall), for what is written into
+	// records, and for what expires by it.
 	UnixMs int64
 	// Random is fresh randomness for ids that the machine makes up.
 	Random  [16]byte

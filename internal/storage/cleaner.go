@@ -48,7 +48,7 @@ func (c *cleaner) run() {
 			return
 		}
 		before := l.cleaned()
-		err := l.compact(time.Now(), o.KeyBytes, p)
+		err := l.compact(c.dir.store.believed(), o.KeyBytes, p)
 		switch {
 		case errors.Is(err, errQuit) || c.dir.failure() != nil:
 			return
@@ -62,7 +62,7 @@ func (c *cleaner) run() {
 // dirtiest chooses the log that is to be cleaned next. waiting: others may be due
 // soon. What only its age makes due, or was tried in vain, the next sweep finds.
 func (c *cleaner) dirtiest(tried map[*Log]bool) (best *Log, waiting bool) {
-	now, most := time.Now(), -1.0
+	now, most := c.dir.store.believed(), -1.0
 	for _, l := range c.dir.store.openLogs(c.dir) {
 		conf := l.config.Load()
 		if !conf.Compact || l.usable() != nil {

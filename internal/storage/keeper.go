@@ -104,7 +104,7 @@ func (k *keeper) run() {
 		}
 		if !now.Before(sweep) {
 			sweep = now.Add(o.RetentionInterval)
-			k.dir.sweep(now)
+			k.dir.sweep(k.dir.store.believed())
 		}
 		timer.Reset(time.Until(earlier(earlier(sweep, points), k.nextChore())))
 	}

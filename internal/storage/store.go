@@ -101,7 +101,9 @@ type Store struct {
 	clean          bool
 	blind          bool         // a directory could not be looked into: see Blind
 	producerExpiry atomic.Int64 // ns
-	damaged        atomic.Bool  // recovery could not bring a log back: see Intact
+	began          time.Time
+	wall           *step.Wall
+	damaged        atomic.Bool // recovery could not bring a log back: see Intact
 	moveRate       moveRate
 	twins          []twin           // partitions that Open has found twice
 	refused        map[string]error // directories of a newer release or that cannot be read, by name; as they were listed at Open
@@ -130,6 +132,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{options: o, logs: map[step.PartitionID]*Log{}, opening: map[step.PartitionID]chan struct{}{},
 		found: map[step.PartitionID]onDisk{}, refused: map[string]error{}, clean: true}
 	s.producerExpiry.Store(int64(o.ProducerExpiry))
+	s.began = time.Now()
+	s.wall = step.NewWall(s.began.UnixMilli(), 0)
 	s.files = fdCache{fs: o.FS, max: o.MaxOpenFiles}
 	if err := s.discover(); err != nil {
 		return nil, err
@@ -142,6 +146,18 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Logger.Warn("the last stop was marked clean, the checkpoints say it was not: recovered")
 	}
 	return s, nil
+}
+
+// believed is the time for those who delete by age: a clock that has jumped does not
+// make them (step.Wall).
+func (s *Store) believed() time.Time {
+	now := time.Now()
+	ms, jumped := s.wall.Believe(now.UnixMilli(), now.Sub(s.began))
+	if jumped != 0 {
+		s.options.Logger.Error("the clock has jumped: by age nothing is deleted or compacted that was not due before, until it has gone on for an hour; set it right if it is wrong",
+			"by", jumped.Round(time.Second), "now", now.Round(0))
+	}
+	return time.UnixMilli(ms)
 }
 
 // SetProducerExpiry changes after which time without a record a producer is forgotten.
