@@ -45,6 +45,7 @@ func upgrade(t *testing.T, older string) {
 			return err
 		})
 		produce(t, c, name, 50)
+		eventually(t, "a group's offsets, beside the topic "+name, func() error { return offsetsOf(t, c, "group-"+name, name) })
 	}
 	create("old")
 	run := func(n *harness.Node, binary string) {
@@ -118,6 +119,25 @@ func upgrade(t *testing.T, older string) {
 	agree(t, c.Nodes, 3)
 	eventually(t, "everybody is in sync", func() error { return inSync(t, c, "old", 3) })
 	create("after")
+}
+
+// offsetsOf commits an offset of a group and fetches it: whatever programs its
+// coordinator and that one's followers are, both are answered.
+func offsetsOf(t *testing.T, c *harness.Cluster, group, topic string) error {
+	adm := kadm.NewClient(client(t, c.Bootstrap()))
+	at := kadm.Offsets{}
+	at.AddOffset(topic, 0, 7, -1)
+	if err := adm.CommitAllOffsets(within(t), group, at); err != nil {
+		return err
+	}
+	got, err := adm.FetchOffsets(within(t), group)
+	if err != nil {
+		return err
+	}
+	if o, ok := got.Lookup(topic, 0); !ok || o.Err != nil || o.At != 7 {
+		return fmt.Errorf("group %s has %+v", group, o)
+	}
+	return nil
 }
 
 func moduleRoot(t *testing.T) string {
