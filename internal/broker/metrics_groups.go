@@ -8,6 +8,7 @@ import (
 	"github.com/brokerd/brokerd/internal/group"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/brokerd/brokerd/internal/obs"
+	"github.com/brokerd/brokerd/internal/step"
 )
 
 // groupFamilies is what kafka_exporter tells of groups, by its names, from the
@@ -15,10 +16,10 @@ import (
 var groupFamilies = []obs.Family{
 	{Name: "kafka_consumergroup_members", Help: "Members of a group that this broker coordinates.", Kind: obs.GaugeKind, Labels: []string{"consumergroup"}},
 	{Name: "kafka_consumergroup_current_offset", Help: "Committed offset of a group in a partition.", Kind: obs.GaugeKind, Labels: groupLabels},
-	{Name: "kafka_consumergroup_lag", Help: "Records that a group has not committed yet in a partition; of partitions whose log is on this broker.",
+	{Name: "kafka_consumergroup_lag", Help: "Records that a group has not committed yet in a partition; without a leader that answers there is none.",
 		Kind: obs.GaugeKind, Labels: groupLabels},
 	{Name: "kafka_consumergroup_current_offset_sum", Help: "Committed offsets of a group in a topic, added up.", Kind: obs.GaugeKind, Labels: groupLabels[:2]},
-	{Name: "kafka_consumergroup_lag_sum", Help: "Records that a group has not committed yet in a topic, added up; where the log of each of its partitions is on this broker.", Kind: obs.GaugeKind, Labels: groupLabels[:2]},
+	{Name: "kafka_consumergroup_lag_sum", Help: "Records that a group has not committed yet in a topic, added up; where the end of each of its partitions is known.", Kind: obs.GaugeKind, Labels: groupLabels[:2]},
 	{Name: "brokerd_groups", Help: "Groups that this broker coordinates, by protocol (classic, consumer) and state.", Kind: obs.GaugeKind, Labels: []string{"protocol", "state"}},
 }
 
@@ -27,12 +28,17 @@ var groupLabels = []string{"consumergroup", "topic", "partition"}
 func (b *Broker) collectGroups(s *obs.Scrape) {
 	whole := b.partitionSeries(countPartitions(b.catalog.Image(), b.identity.NodeID).here)
 	n := map[[2]string]int{}
+	var all []group.Standing
 	b.eachGroup(func(g group.Standing) {
 		n[[2]string{g.Protocol, strings.ToLower(g.State)}]++
 		if whole {
-			b.emitGroup(s, g)
+			all = append(all, g)
 		}
 	})
+	ends := b.ends(all)
+	for _, g := range all {
+		b.emitGroup(s, g, ends)
+	}
 	for of, n := range n {
 		s.Emit(5, float64(n), of[0], of[1])
 	}
@@ -79,7 +85,7 @@ func (b *Broker) eachGroup(visit func(group.Standing)) {
 	}
 }
 
-func (b *Broker) emitGroup(s *obs.Scrape, g group.Standing) {
+func (b *Broker) emitGroup(s *obs.Scrape, g group.Standing, ends map[step.PartitionID]int64) {
 	s.Emit(0, float64(g.Members), g.Group)
 	for at := 0; at < len(g.Offsets); {
 		topic := g.Offsets[at].Topic
@@ -90,7 +96,7 @@ func (b *Broker) emitGroup(s *obs.Scrape, g group.Standing) {
 			number := strconv.Itoa(int(o.Partition))
 			s.Emit(1, float64(o.Offset), g.Group, topic, number)
 			offsets += o.Offset
-			if lag, ok := b.lagOf(t, o); ok {
+			if lag, ok := lagOf(t, o, ends); ok {
 				s.Emit(2, float64(lag), g.Group, topic, number)
 				lags += lag
 			} else {
@@ -104,19 +110,12 @@ func (b *Broker) emitGroup(s *obs.Scrape, g group.Standing) {
 	}
 }
 
-// lagOf is what is committed in a partition behind a group's offset; false: its
-// log is not here.
-func (b *Broker) lagOf(t *meta.Topic, o group.Committed) (int64, bool) {
+// lagOf is what is committed in a partition behind a group's offset; false: nobody
+// knows.
+func lagOf(t *meta.Topic, o group.Committed, ends map[step.PartitionID]int64) (int64, bool) {
 	if t == nil {
 		return 0, false
 	}
-	p, err := b.replicas.Partition(t, o.Partition)
-	if err != nil {
-		return 0, false
-	}
-	lag := p.Log().View().HighWatermark - o.Offset
-	if rec, _ := t.Partition(o.Partition); rec.Leader != b.identity.NodeID {
-		lag = max(lag, 0) // a follower hears of what is committed a moment later
-	}
-	return lag, true
+	end, ok := ends[step.PartitionID{Topic: t.ID, Index: o.Partition}]
+	return end - o.Offset, ok && end != unknownEnd
 }

@@ -21,6 +21,7 @@ const (
 	forLife    purpose = iota // registration, heartbeats: short
 	forControl                // what waits for the controller to commit
 	forClients                // what clients asked of the controller
+	forScrapes                // what metrics ask of other brokers
 )
 
 // leaderPoll is how often a wait for the controller looks whether it still leads.
@@ -31,6 +32,7 @@ var errNoController = errors.New("no controller is known")
 // peers is this node's connections to the others: one per node and purpose.
 //
 //	toController ─► the node that leads the raft group, at the address of its raft streams
+//	at           ─► a broker, for what metrics ask
 //	optionsOf    ─► a broker, at its endpoint of the inter-broker listener: for a connection of the asker's own
 type peers struct {
 	options     wire.PeerOptions // without address

@@ -5,6 +5,9 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,4 +117,50 @@ func fetchOffsets(ctx context.Context, t *testing.T, c *harness.Cluster) kadm.Of
 	}
 	t.Fatalf("nobody answers for the offsets: %v", last)
 	return nil
+}
+
+// TestLagOfPartitionsElsewhere: the broker that coordinates a group shows its lag in
+// partitions of which it has no replica, and it is what a client comes to.
+func TestLagOfPartitionsElsewhere(t *testing.T) {
+	c := harness.Start(t, harness.Options{Nodes: 3, Properties: map[string]string{"offsets.topic.num.partitions": "1"}})
+	ctx := within(t)
+	adm := kadm.NewClient(client(t, addrs(c)...))
+	if _, err := adm.CreateTopic(ctx, 6, 1, nil, "far"); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, c, "far", 100)
+	offsets := kadm.Offsets{}
+	for p := range int32(6) {
+		offsets.AddOffset("far", p, int64(p), -1)
+	}
+	offsets.AddOffset("far", 5, 1000, -1) // past the end: behind by less than nothing
+	eventually(t, "commit", func() error { return adm.CommitAllOffsets(ctx, "workers", offsets) })
+	lags, err := adm.Lag(ctx, "workers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := c.Nodes[coordinator(ctx, t, adm)-1]
+	eventually(t, "the metrics show it", func() error {
+		resp, err := http.Get(node.AdminURL() + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return err
+		}
+		sum := int64(0)
+		for _, l := range lags["workers"].Lag.Sorted() {
+			sum += l.End.Offset - l.Commit.At
+			line := fmt.Sprintf("kafka_consumergroup_lag{consumergroup=\"workers\",partition=\"%d\",topic=\"far\"} %d\n", l.Partition, l.End.Offset-l.Commit.At)
+			if !strings.Contains(string(body), line) {
+				return fmt.Errorf("not there: %s", line)
+			}
+		}
+		if line := fmt.Sprintf("kafka_consumergroup_lag_sum{consumergroup=\"workers\",topic=\"far\"} %d\n", sum); !strings.Contains(string(body), line) {
+			return fmt.Errorf("not there: %s", line)
+		}
+		return nil
+	})
 }
