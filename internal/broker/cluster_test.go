@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,14 +27,19 @@ type bubble struct {
 	t     *testing.T
 	net   *sim.Net
 	disks [4]*vfs.Mem
-	nodes [4]*Broker // by node id; 0 is unused
+	nodes [4]*Broker        // by node id; 0 is unused
+	more  map[string]string // settings of all brokers
 	acked map[int64]string
 	sent  int
 }
 
-func inBubble(t *testing.T, scene func(c *bubble)) {
+func inBubble(t *testing.T, scene func(c *bubble), settings ...string) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &bubble{t: t, net: sim.NewNet(sim.Options{Seed: 1, Latency: 200 * time.Microsecond, Jitter: 100 * time.Microsecond}), acked: map[int64]string{}}
+		c := &bubble{t: t, net: sim.NewNet(sim.Options{Seed: 1, Latency: 200 * time.Microsecond, Jitter: 100 * time.Microsecond}), acked: map[int64]string{}, more: map[string]string{}}
+		for _, s := range settings {
+			key, value, _ := strings.Cut(s, "=")
+			c.more[key] = value
+		}
 		began := make(chan error, 3)
 		for id := 1; id <= 3; id++ {
 			c.disks[id] = vfs.NewMem()
@@ -59,12 +66,14 @@ func (c *bubble) host(id int) string { return fmt.Sprintf("b%d", id) }
 
 // start runs a broker on what its disk has.
 func (c *bubble) start(id int) error {
-	settings, err := conf.New(map[string]string{
+	all := map[string]string{
 		"process.roles": "broker,controller", "node.id": fmt.Sprint(id), "controller.listener.names": "CONTROLLER",
 		"listeners":                fmt.Sprintf("PLAINTEXT://%s:9092,CONTROLLER://%[1]s:9093", c.host(id)),
 		"advertised.listeners":     fmt.Sprintf("PLAINTEXT://%s:9092", c.host(id)),
 		"controller.quorum.voters": "1@b1:9093,2@b2:9093,3@b3:9093", "log.dirs": "data", "http.address": "off",
-	})
+	}
+	maps.Copy(all, c.more)
+	settings, err := conf.New(all)
 	if err != nil {
 		return err
 	}
@@ -96,11 +105,11 @@ func (c *bubble) crash(id int) {
 	c.disks[id] = disk
 }
 
-func (c *bubble) client() *kgo.Client {
+func (c *bubble) client(opts ...kgo.Opt) *kgo.Client {
 	c.t.Helper()
 	me := c.net.Host("client")
-	cl, err := kgo.NewClient(kgo.SeedBrokers("b1:9092", "b2:9092", "b3:9092"), kgo.MetadataMinAge(50*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.Dialer(func(ctx context.Context, _, addr string) (net.Conn, error) { return me.Dial(ctx, addr) }))
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers("b1:9092", "b2:9092", "b3:9092"), kgo.MetadataMinAge(50*time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.Dialer(func(ctx context.Context, _, addr string) (net.Conn, error) { return me.Dial(ctx, addr) }))...)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -34,5 +34,7 @@
 // marker_test.go on the memory file system; the rest
 // is tested whole, over real sockets, in broker_test.go, lostdisk_test.go and
 // under test/. cluster_test.go runs three brokers with real raft in a bubble, over
-// the simulated network and disks that lose what was not synced.
+// the simulated network and disks that lose what was not synced; there
+// coordinators_test.go lets groups of both kinds work while their coordinators
+// fail (-broker.seeds), and crew_test.go says what must hold (G1–G4, O1, O4, O5).
 package broker
