@@ -177,23 +177,29 @@ func (ms marks) apply(body []byte) bool {
 		return ms.seal(id, &d, kind == entrySwap)
 	case entryClean:
 		offset := d.int64()
-		if m := ms[id]; m != nil && d.done() {
+		if !d.done() || offset < 0 {
+			return false
+		}
+		if m := ms[id]; m != nil {
 			next := *m
 			next.cleaned = offset
 			ms[id] = &next
 		}
-		return d.done()
+		return true
 	case entryGone:
 		delete(ms, id)
 		return d.done()
 	case entryCut:
 		from, to := d.int64(), d.int64()
-		if m := ms[id]; m != nil && d.done() {
+		if !d.done() || from < 0 || to < from {
+			return false
+		}
+		if m := ms[id]; m != nil {
 			next := *m // others may be reading this one
 			next.cut(from, to)
 			ms[id] = &next
 		}
-		return d.done()
+		return true
 	}
 	return false
 }
