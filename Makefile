@@ -25,8 +25,9 @@ race: ## the same under the race detector
 
 FUZZTIME ?= 100000x
 SLICE    ?= 0/1
-fuzz: ## fuzz every decoder, FUZZTIME (executions, or a time) each; SLICE=1/4: the second of every four
+fuzz: ## fuzz every decoder, FUZZTIME (executions, or a time) each; SLICE=1/4: the second of every four; then what the saved inputs run of each
 	SLICE=$(SLICE) scripts/fuzz $(FUZZTIME)
+	scripts/decoders
 
 SEEDS ?= 2000
 model: ## the log against its model, with crashes, for SEEDS seeds

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/brokerd/brokerd/internal/vfs"
+	"github.com/brokerd/brokerd/test/captured"
 )
 
 const someID = "6foHn9NLQpiMAirIK7EG4A"
@@ -174,7 +175,11 @@ func TestUnreadableMarkerIsSaid(t *testing.T) {
 }
 
 func FuzzMarker(f *testing.F) {
-	f.Add(marker{epoch: 7, boot: "boot"}.encode())
+	whole := marker{epoch: 7, boot: "boot"}.encode()
+	f.Add(whole)
+	for _, p := range captured.Spoiled(whole) {
+		f.Add(p)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if m, err := decodeMarker(b); err == nil && string(m.encode()) != string(b) {
 			t.Fatalf("%x decodes to %v, which encodes to %x", b, m, m.encode())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/test/captured"
 )
 
 func (b *bed) wantOffset(topic string, p int32, at int64) {
@@ -392,9 +393,19 @@ func FuzzRecord(f *testing.F) {
 	f.Add(offsetKey("g", partition{"t", 1}), offsetRecord("g", partition{"t", 1}, offset{at: 7, expireMs: -1, topicID: step.TopicID{1}}).Value)
 	f.Add(offsetKey("g", partition{"t", 1}), offsetRecord("g", partition{"t", 1}, offset{at: 7, expireMs: 5}).Value)
 	f.Add(groupKey("g"), []byte(nil))
+	seeds := []record.Record{groupRecord("g", &kmsg.GroupMetadataValue{Members: []kmsg.GroupMetadataValueMember{{MemberID: "m"}}}, 0),
+		offsetRecord("g", partition{"t", 1}, offset{at: 7, expireMs: -1, topicID: step.TopicID{1}})}
 	for _, fact := range facts() {
-		r := fact.record(0)
+		seeds = append(seeds, fact.record(0))
+	}
+	for _, r := range seeds {
 		f.Add(r.Key, r.Value)
+		for _, p := range captured.Spoiled(r.Key) {
+			f.Add(p, r.Value)
+		}
+		for _, p := range captured.Spoiled(r.Value) {
+			f.Add(r.Key, p)
+		}
 	}
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		m := New(DefaultConfig())

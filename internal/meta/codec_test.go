@@ -2,11 +2,13 @@ package meta
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"reflect"
 	"testing"
 
 	"github.com/brokerd/brokerd/internal/step"
+	"github.com/brokerd/brokerd/test/captured"
 )
 
 func oneOfEach() []Command {
@@ -73,6 +75,11 @@ func FuzzEntry(f *testing.F) {
 	for _, c := range oneOfEach() {
 		f.Add(EncodeEntry([]Command{c}))
 	}
+	for _, c := range oneOfEach() {
+		for _, p := range captured.Spoiled(EncodeEntry([]Command{c})) {
+			f.Add(p)
+		}
+	}
 	f.Add(EncodeEntry(oneOfEach()))
 	f.Add(atLevel(MinLevel, oneOfEach()...))
 	c := newCluster(f, 1, 2, 3)
@@ -107,6 +114,16 @@ func FuzzEntry(f *testing.F) {
 	})
 }
 
+// blocksOf is what the blocks of a snapshot hold, as if they were one.
+func blocksOf(snapshot []byte) (all []byte) {
+	for p := snapshot[12:]; len(p) > 0; {
+		end := 8 + binary.LittleEndian.Uint32(p)
+		all = append(all, p[8:end]...)
+		p = p[end:]
+	}
+	return all
+}
+
 // FuzzSnapshot: any bytes are a snapshot or an error; what was read is written
 // again the same. Bytes with a right checksum get past it by being built here.
 func FuzzSnapshot(f *testing.F) {
@@ -122,6 +139,19 @@ func FuzzSnapshot(f *testing.F) {
 	}
 	f.Add(b.Bytes(), false)
 	f.Add(b.Bytes()[20:], true)
+	first, _ := c.im.Broker(1)
+	c.must(NoteFull{Broker: 1, BrokerEpoch: first.Epoch, Dirs: first.Dirs[:1]}, oneOfEach()[len(oneOfEach())-2], oneOfEach()[len(oneOfEach())-1])
+	var more bytes.Buffer
+	if err := WriteSnapshot(&more, c.im); err != nil {
+		f.Fatal(err)
+	}
+	for _, p := range append(captured.Spoiled(blocksOf(b.Bytes())), captured.Spoiled(blocksOf(more.Bytes()))...) {
+		f.Add(p, true)
+	}
+	for _, p := range captured.Spoiled(b.Bytes()[:24]) {
+		f.Add(p, false)
+		f.Add(append(p, b.Bytes()[len(p):]...), false)
+	}
 	f.Fuzz(func(t *testing.T, b []byte, framed bool) {
 		if framed { // the content of one block
 			s := snapshotWriter{w: new(bytes.Buffer), b: append(make([]byte, 8), b...)}

@@ -38,6 +38,15 @@ func FuzzBatch(f *testing.F) {
 	for _, p := range captured.Records() {
 		f.Add(p)
 	}
+	odd := build(f, Spec{}, oddRecords()...)
+	f.Add([]byte(odd))
+	small := build(f, Spec{Producer: &Producer{1, 2, 3}, Transactional: true}, oddRecords()[:1]...)
+	marker := must(BuildMarker(nil, 7, 0, 0, Marker{}))
+	for _, b := range []Batch{small, marker} {
+		for _, p := range slices.Concat(captured.Spoiled(b[:HeaderSize+1]), sealed(captured.Spoiled(b))) {
+			f.Add(p)
+		}
+	}
 	f.Fuzz(func(t *testing.T, p []byte) {
 		for {
 			b, rest, err := Next(p)
@@ -54,10 +63,22 @@ func FuzzBatch(f *testing.F) {
 			known(t, b.Verify())
 			known(t, b.VerifyStored())
 			known(t, b.VerifyInner(fuzzLimits))
-			known(t, Dump(io.Discard, b, DumpSpec{Contents: true, Limits: fuzzLimits}))
+			for _, s := range []DumpSpec{{Contents: true}, {Records: true, SkipMetadata: true}, {Contents: true, Decode: halves}} {
+				s.Limits = fuzzLimits
+				known(t, Dump(io.Discard, b, s))
+				known(t, DumpJSON(io.Discard, "log", b, s))
+			}
 			p = rest
 		}
 	})
+}
+
+// halves shows of a record what a decoder might: JSON, a sentence, nothing, an error.
+func halves(r Record) (key, value []byte, err error) {
+	if len(r.Key) > 60 {
+		return nil, []byte("no key of ours"), ErrInvalid
+	}
+	return r.Key, r.Value, nil
 }
 
 // FuzzRecords: arbitrary bytes behind a good header and CRC. Verify and Each
@@ -66,6 +87,16 @@ func FuzzRecords(f *testing.F) {
 	addBatches(f, func(p []byte) {
 		f.Add(Batch(p).Attributes(), Batch(p).Count(), Batch(p).LastOffsetDelta(), p[HeaderSize:])
 	})
+	odd := oddRecords()
+	for _, b := range []Batch{build(f, Spec{}, odd[:1]...), build(f, Spec{}, odd[1:3]...), must(BuildMarker(nil, 7, 0, 0, Marker{}))} {
+		for _, p := range captured.Spoiled(b[HeaderSize:]) {
+			f.Add(b.Attributes(), b.Count(), b.LastOffsetDelta(), p)
+		}
+	}
+	for _, c := range []Codec{Gzip, Snappy, LZ4, Zstd, 7} {
+		f.Add(int16(c), int32(1), int32(0), []byte("no codec made this"))
+	}
+	f.Add(int16(attrControl), int32(0), int32(0), []byte{})
 	f.Fuzz(func(t *testing.T, attributes int16, count, delta int32, records []byte) {
 		b := batchOf(t, 1, records...)
 		b.setAttributes(attributes)
@@ -104,6 +135,14 @@ func FuzzRecords(f *testing.F) {
 func FuzzWalk(f *testing.F) {
 	f.Add([]byte(build(f, Spec{}, some(1, 3)...)[HeaderSize:]), int64(0))
 	f.Add([]byte{2 * 8, 0, 0, 2, 1, 2 * 2, 'v', 'w', 0, 0, 0, 0, 0, 0, 0, 0}, int64(1))
+	odd := build(f, Spec{}, oddRecords()...)[HeaderSize:]
+	for at, i := 0, int64(0); i < 3; i++ {
+		for _, p := range captured.Spoiled(odd[at:min(at+90, len(odd))]) {
+			f.Add(p, i)
+		}
+		length, next := varint(odd, at)
+		at = next + int(length)
+	}
 	f.Fuzz(func(t *testing.T, p []byte, want int64) {
 		quick, fast := walkQuick(p, 0, want)
 		full, slow, err := walkRecord(p, 0, want)
@@ -169,6 +208,12 @@ func fuzzCodec(f *testing.F, c Codec) {
 	for _, text := range []string{"", "x", "some text that is text that is some text", string(make([]byte, 3000))} {
 		f.Add(must(Compress(nil, c, 0, []byte(text))), uint16(len(text)))
 	}
+	text := []byte("some text that is text that is some text")
+	for _, p := range captured.Spoiled(must(Compress(nil, c, 0, text))) {
+		f.Add(p, uint16(4000))
+	}
+	f.Add(must(Compress(nil, c, 0, text)), uint16(10))
+	f.Add(append(must(Compress(nil, c, 0, text)), must(Compress(nil, c, 0, text))...), uint16(len(text)))
 	f.Fuzz(func(t *testing.T, p []byte, most uint16) {
 		l := Limits{MaxBytes: int64(most) + 1, MaxRatio: 100}
 		got, err := Decompress([]byte("head"), c, p, l)
@@ -189,6 +234,7 @@ func fuzzCodec(f *testing.F, c Codec) {
 func FuzzCompress(f *testing.F) {
 	f.Add([]byte("some text that is text that is some text"), uint8(4), int8(0))
 	f.Add([]byte{}, uint8(2), int8(-1))
+	f.Add([]byte("as it is"), uint8(0), int8(0))
 	f.Add(make([]byte, 70_000), uint8(3), int8(17))
 	f.Fuzz(func(t *testing.T, p []byte, codec uint8, level int8) {
 		c := codecs[codec%5]
@@ -203,6 +249,7 @@ func FuzzCompress(f *testing.F) {
 	})
 }
 
+func FuzzNone(f *testing.F)   { fuzzCodec(f, None) }
 func FuzzGzip(f *testing.F)   { fuzzCodec(f, Gzip) }
 func FuzzSnappy(f *testing.F) { fuzzCodec(f, Snappy) }
 func FuzzLZ4(f *testing.F)    { fuzzCodec(f, LZ4) }
@@ -210,7 +257,14 @@ func FuzzZstd(f *testing.F)   { fuzzCodec(f, Zstd) }
 
 // FuzzMarker: arbitrary control records.
 func FuzzMarker(f *testing.F) {
-	f.Add([]byte("\x00\x00\x00\x01"), []byte("\x00\x00\x00\x00\x00\x07"))
+	key, value := []byte("\x00\x00\x00\x01"), []byte("\x00\x00\x00\x00\x00\x07")
+	f.Add(key, value)
+	for _, p := range captured.Spoiled(key) {
+		f.Add(p, value)
+	}
+	for _, p := range captured.Spoiled(value) {
+		f.Add(key, p)
+	}
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		m, err := ParseMarker(Record{Key: key, Value: value})
 		known(t, err)

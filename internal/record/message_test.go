@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/brokerd/brokerd/test/captured"
 )
 
 var oldCodecs = []Codec{None, Gzip, Snappy, LZ4}
@@ -337,6 +339,21 @@ func FuzzUpgrade(f *testing.F) {
 		for _, c := range oldCodecs {
 			f.Add(oldSet(f, magic, c, some(uint64(c), 4)), byte(0))
 			f.Add(oldSet(f, magic, None, some(uint64(c), 1)), byte(c)<<2|byte(magic)<<1|1)
+		}
+		one := oldMessage(magic, 0, 5, 0, []byte("k"), []byte("v"))
+		for _, p := range captured.Spoiled(one) {
+			f.Add(p, byte(0))
+			f.Add(p, byte(1))
+			f.Add(slices.Concat(one, p), byte(0))
+			f.Add(slices.Concat(one, p), byte(Gzip)<<2|byte(magic)<<1)
+		}
+		for c := Gzip; c <= Zstd+1; c++ { // a wrapper of nothing, of what it cannot be, and not alone
+			for _, value := range [][]byte{nil, {}, []byte("no codec made this"), must(Compress(nil, LZ4, 0, nil))} {
+				wrapper := oldMessage(magic, 0, 0, byte(c), nil, value)
+				f.Add(wrapper, byte(0))
+				f.Add(slices.Concat(wrapper, one), byte(0))
+				f.Add(slices.Concat(one, wrapper), byte(0))
+			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, set []byte, how byte) {

@@ -17,7 +17,7 @@ import (
 )
 
 // writeAll makes a directory that has every file that storage writes.
-func writeAll(t *testing.T, fsys vfs.FS, dir string) {
+func writeAll(t testing.TB, fsys vfs.FS, dir string) {
 	t.Helper()
 	s, err := Open(t.Context(), Options{FS: fsys, Dirs: []string{dir}})
 	if err != nil {

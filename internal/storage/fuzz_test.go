@@ -9,6 +9,7 @@ import (
 	"github.com/brokerd/brokerd/internal/record"
 	"github.com/brokerd/brokerd/internal/step"
 	"github.com/brokerd/brokerd/internal/vfs"
+	"github.com/brokerd/brokerd/test/captured"
 )
 
 // flipped is p with one bit inverted.
@@ -32,7 +33,11 @@ func older(p, q []byte) bool { return bytes.Compare(q[4:8], p[4:8]) < 0 }
 
 func FuzzEpochs(f *testing.F) {
 	f.Add(epochsFile(nil), uint(3))
-	f.Add(epochsFile([]epochStart{{0, 0}, {4, 17}, {9, 1 << 40}}), uint(200))
+	whole := epochsFile([]epochStart{{0, 0}, {4, 17}, {9, 1 << 40}})
+	f.Add(whole, uint(200))
+	for _, p := range append(captured.Spoiled(whole[frameHeader:]), captured.Spoiled(whole)...) {
+		f.Add(p, uint(200))
+	}
 	f.Fuzz(func(t *testing.T, p []byte, bit uint) {
 		if list, err := parseEpochs(p); err == nil {
 			sealed := epochsFile(list)
@@ -53,6 +58,12 @@ func FuzzProducers(f *testing.F) {
 	txns := ps.data(b, nil)
 	f.Add(producersFile(3, &ps, txns)[frameHeader:], uint(9))
 	f.Add(producersFile(0, &producers{}, []txn{{1, 2, 3}})[frameHeader:], uint(100))
+	ps.data(build(f, record.Spec{Producer: &record.Producer{ID: 5}}, 1, 5, 1000), nil)
+	whole := producersFile(3, &ps, append(txns, txn{1, 2, 3}))[frameHeader:]
+	for _, p := range captured.Spoiled(whole) {
+		f.Add(p, uint(100))
+	}
+	f.Add(bytes.Replace(whole, []byte{0, 0, 0, 0, 0, 0, 0, 5}, []byte{0, 0, 0, 0, 0, 0, 0, 4}, 1), uint(100)) // one id twice
 	f.Fuzz(func(t *testing.T, p []byte, bit uint) {
 		st, err := parseProducers(p)
 		if err != nil {
@@ -75,6 +86,20 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add(file, uint(300))
 	f.Add(appendGone(bytes.Clone(file), m.id), uint(0))
 	f.Add(appendCut(bytes.Clone(file), m.id, 0, 60), uint(1))
+	m.cleaned = 40
+	entries := [][]byte{appendPoint(nil, &m), m.sealed[0].encode(nil, m.id), sealedMark{base: 5, size: 9, covers: 50}.encode(nil, m.id),
+		appendCleaned(nil, m.id, 40), appendGone(nil, m.id), appendCut(nil, m.id, 30, 60)}
+	before := m.encode(checkpointKind.seal(make([]byte, frameHeader)))
+	for _, e := range entries { // each as it is, then spoiled with the right sum
+		f.Add(append(bytes.Clone(before), e...), uint(2))
+		for _, body := range captured.Spoiled(e[entryHeader:]) {
+			p := append(bytes.Clone(before), make([]byte, entryHeader)...)
+			f.Add(endEntry(append(p, body...), len(before)), uint(3))
+		}
+	}
+	for _, p := range captured.Spoiled(file[:frameHeader+entryHeader]) {
+		f.Add(p, uint(4))
+	}
 	f.Fuzz(func(t *testing.T, p []byte, bit uint) {
 		ms, good, err := parseCheckpoint(p)
 		if err != nil {
@@ -104,6 +129,13 @@ func FuzzIndexes(f *testing.F) {
 	entries := []indexEntry{newIndexEntry(9, 400, 3, 1000), newIndexEntry(20, 900, 3, 1000), newIndexEntry(31, 1400, 30, 2000)}
 	f.Add(indexFile(entries), timeIndexFile(0, entries, &summary{3000, 40}))
 	f.Add([]byte{}, []byte{})
+	offsets, times := indexFile(entries), timeIndexFile(0, entries, &summary{3000, 40})
+	for _, p := range captured.Spoiled(offsets) {
+		f.Add(p, times)
+	}
+	for _, p := range captured.Spoiled(times) {
+		f.Add(offsets, p)
+	}
 	f.Fuzz(func(t *testing.T, offsets, times []byte) {
 		got, ok := parseIndexes(offsets, times)
 		if !ok {
@@ -134,6 +166,10 @@ func FuzzMetadata(f *testing.F) {
 	f.Add(metadataFile(step.TopicID{1, 2, 3}))
 	f.Add([]byte("topic_id: AQIDAAAAAAAAAAAAAAAAAA\nversion: 0\n"))
 	f.Add([]byte("version: 7\ntopic_id: AQIDAAAAAAAAAAAAAAAAAA"))
+	for _, p := range captured.Spoiled([]byte("version: 0\ntopic_id: AQIDAAAAAAAAAAAAAAAAAA")) {
+		f.Add(p)
+	}
+	f.Add([]byte("version: none"))
 	f.Fuzz(func(t *testing.T, p []byte) {
 		id, err := parseMetadata(p)
 		if err != nil {
@@ -141,6 +177,24 @@ func FuzzMetadata(f *testing.F) {
 		}
 		if again, err := parseMetadata(metadataFile(id)); err != nil || again != id {
 			t.Fatalf("%v became %v: %v", id, again, err)
+		}
+	})
+}
+
+// FuzzNames takes any text as a name in a log directory: what is read out of it
+// makes the same name again.
+func FuzzNames(f *testing.F) {
+	for _, name := range []string{"orders-0", "-0", "orders", "orders-01", "orders--1", "orders-99999999999", segmentName(7) + logSuffix,
+		"000.log", "0000000000000000000x.log", parkedName("orders", 3, parkedDelete), "x-delete", ".-delete", ""} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		parked := isParked(name, parkedDelete)
+		if topic, index, ok := parseDirName(name); ok && (parked || dirName(topic, index) != name) {
+			t.Errorf("%q is partition %d of %q", name, index, topic)
+		}
+		if base, ok := segmentBase(name, logSuffix); ok && segmentName(base)+logSuffix != name {
+			t.Errorf("%q is segment %d", name, base)
 		}
 	})
 }
@@ -158,6 +212,18 @@ func FuzzRecovery(f *testing.F) {
 	marker.SetBaseOffset(5)
 	log := bytes.Join([][]byte{b1, b2, marker}, nil)
 	f.Add(log, []byte{}, []byte{}, []byte{}, []byte{})
+	late, large := batch(f, 1, 10, 1000), batch(f, 1, windowBytes, 1000)
+	late.SetBaseOffset(9)
+	late.SetLeaderEpoch(7)
+	for i, then := range [][]byte{b1, b2, late, large, large[:len(large)-9], bytes.Join([][]byte{late, b2}, nil), make([]byte, 100)} {
+		f.Add(append(bytes.Clone(log), then...), []byte{}, epochsFile([]epochStart{{0, 0}}), []byte{}, []byte{byte(i)})
+	}
+	old := batch(f, 1, 10, 1000)
+	old.SetBaseOffset(20)
+	f.Add(bytes.Join([][]byte{log, late, old}, nil), []byte{}, []byte{}, []byte{}, []byte{})
+	for _, p := range captured.Spoiled(b2[:record.HeaderSize]) {
+		f.Add(bytes.Join([][]byte{b1, p, b2[len(p):]}, nil), []byte{}, []byte{}, []byte{}, []byte{})
+	}
 	f.Add(log[:len(log)-3], []byte("junk"), epochsFile([]epochStart{{0, 0}, {3, 4}}), producersFile(5, &producers{}, nil), []byte{0})
 	f.Fuzz(func(t *testing.T, log, index, epochs, producers, checkpoint []byte) {
 		mem := vfs.NewMem()

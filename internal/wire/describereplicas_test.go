@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/brokerd/brokerd/test/captured"
 )
 
 func sampleReplicas() (*DescribeReplicasRequest, *DescribeReplicasResponse) {
@@ -54,6 +56,9 @@ func FuzzDescribeReplicas(f *testing.F) {
 	f.Add(req.AppendTo(nil))
 	f.Add(resp.AppendTo(nil))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
+	for _, p := range append(captured.Spoiled(req.AppendTo(nil)), captured.Spoiled(resp.AppendTo(nil))...) {
+		f.Add(p)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		q, p := new(DescribeReplicasRequest), new(DescribeReplicasResponse)
 		if q.ReadFrom(b) == nil {

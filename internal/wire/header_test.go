@@ -87,10 +87,12 @@ func FuzzHeader(f *testing.F) {
 	f.Add(h.AppendHeader(nil, 1), false)
 	f.Add(h.AppendHeader(nil, 2), true)
 	f.Add([]byte("\x00\x12\x00\x03\x00\x00\x00\x01\xff\xff\x01\x00\x01x"), true)
-	for _, p := range captured.Requests() {
+	tagged := []byte("\x00\x12\x00\x03\x00\x00\x00\x01\x00\x01c\x02\x05\x01x\x05\x00body")
+	for _, p := range append(captured.Requests(), captured.Spoiled(tagged)...) {
 		f.Add(p, false)
 		f.Add(p, true)
 	}
+	f.Add(append([]byte("\x00\x12\x00\x03\x00\x00\x00\x01\x7f\xff"), make([]byte, 1<<15)...), true)
 	f.Fuzz(func(t *testing.T, p []byte, flexible bool) {
 		if len(p) < FixedHeader {
 			return

@@ -1,5 +1,5 @@
-// Package captured is what real clients sent: requests and records, the seeds of
-// fuzz targets.
+// Package captured is the seeds of fuzz targets: what real clients sent, requests
+// and records, and what becomes of any bytes when they are spoiled.
 //
 //	BROKERD_CAPTURE=FILE make clients ─► test/harness (capture) ─► captured.txt ─► fuzz targets
 //
