@@ -190,7 +190,11 @@ func (c *Core) stopping(n *node) {
 	c.cover[covCleanStart]++
 	c.tell(n.name, -1, "stops in order")
 	c.down(n)
-	c.queue.push(event{at: c.now.Add(c.about(c.plan.Session)), kind: evStart, node: int8(n.i)})
+	rest := c.about(c.plan.Session)
+	if c.healed {
+		rest = min(rest, c.plan.Session) // the stop may have begun long ago, and all must be whole in time
+	}
+	c.queue.push(event{at: c.now.Add(rest), kind: evStart, node: int8(n.i)})
 }
 
 func (c *Core) restartIn(n *node, f Fault) {
