@@ -24,6 +24,9 @@ func (a *clusterAPI) moveReplicas(c *wire.Call) wire.Outcome {
 	at := map[string]int{} // of a topic in the answer: it may be in several directories of the request
 	for _, d := range req.Dirs {
 		for _, t := range d.Topics {
+			if len(t.Partitions) == 0 {
+				continue // as Kafka does
+			}
 			i, ok := at[t.Topic]
 			if !ok {
 				i = len(resp.Topics)

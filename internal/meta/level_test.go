@@ -23,8 +23,8 @@ func TestLevels(t *testing.T) {
 			t.Errorf("kind %d has no version", k)
 		}
 	}
-	two := kindInfo{levels: []int16{1, MaxLevel}}
-	for level, want := range map[int16]uint8{0: 0, 1: 1, MaxLevel: 2, MaxLevel + 1: 2} {
+	two := kindInfo{levels: []int16{MaxLevel - 1, MaxLevel}}
+	for level, want := range map[int16]uint8{MaxLevel - 2: 0, MaxLevel - 1: 1, MaxLevel: 2, MaxLevel + 1: 2} {
 		if got := two.version(level); got != want {
 			t.Errorf("level %d writes version %d, not %d", level, got, want)
 		}

@@ -193,7 +193,7 @@ func TestLogDirs(t *testing.T) {
 // be: either side has one log directory.
 func TestMovesBetweenLogDirs(t *testing.T) {
 	p := newPair(t)
-	p.filled("md")
+	p.filled("moved")
 	long := strings.Repeat("l", 220)
 	p.topic(long, 1)
 	for v := int16(0); v <= 2; v++ {
@@ -202,14 +202,14 @@ func TestMovesBetweenLogDirs(t *testing.T) {
 			dir         func(*side) string
 			partitions  []int32
 		}{
-			{"to where it is", "md", func(s *side) string { return s.dir }, []int32{0, 1}},
-			{"to no directory", "md", func(s *side) string { return s.dir + "/nowhere" }, []int32{0}},
-			{"to a name without a root", "md", func(*side) string { return "data" }, []int32{0}},
-			{"to no name", "md", func(*side) string { return "" }, []int32{0}},
-			{"what is unknown", "md", func(s *side) string { return s.dir }, []int32{7, -1, 0}},
+			{"to where it is", "moved", func(s *side) string { return s.dir }, []int32{0, 1}},
+			{"to no directory", "moved", func(s *side) string { return s.dir + "/nowhere" }, []int32{0}},
+			{"to a name without a root", "moved", func(*side) string { return "data" }, []int32{0}},
+			{"to no name", "moved", func(*side) string { return "" }, []int32{0}},
+			{"what is unknown", "moved", func(s *side) string { return s.dir }, []int32{7, -1, 0}},
 			{"what is nowhere", "nowhere", func(s *side) string { return s.dir }, []int32{0}},
 			{"what is nowhere to no directory", "nowhere", func(s *side) string { return s.dir + "/nowhere" }, []int32{0}},
-			{"no partition", "md", func(s *side) string { return s.dir }, []int32{}},
+			{"no partition", "moved", func(s *side) string { return s.dir }, []int32{}},
 			{"with a name too long for the copy", long, func(s *side) string { return s.dir }, []int32{0}},
 		} {
 			p.ask("move "+c.name, v, func(s *side) kmsg.Request {

@@ -20,6 +20,7 @@ type difference struct {
 var differences = []difference{
 	{question: "*", field: regexp.MustCompile(`AbortedTransactions\.len$`), theirs: "0", ours: "null", reason: "beside an error; a client reads both as none"},
 
+	{question: "move with a name too long for the copy*", field: regexp.MustCompile(`ErrorCode$`), theirs: "17", ours: "0", reason: "it lies where it is to go, so nothing is copied; Kafka looks at the name first"},
 	{question: "versions *", field: regexp.MustCompile(`^ApiKeys\[\d+\]$`), theirs: present, ours: absent, reason: "not served yet: what is served is asked"},
 	{question: "versions *", field: regexp.MustCompile(`^ApiKeys\.len$`), reason: "the same"},
 	{question: "versions *", field: regexp.MustCompile(`^ApiKeys\[\d+\]\.MinVersion$`), theirs: "1", ours: "0", reason: "ours serves old clients that Kafka has given up"},
