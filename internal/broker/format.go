@@ -96,7 +96,7 @@ func ReadMeta(f vfs.FS, dir string) (Meta, error) {
 	}
 	directory, err := step.ParseTopicID(values["directory.id"])
 	if err != nil {
-		return Meta{}, fmt.Errorf("%s: directory.id: %w", name, err)
+		return Meta{}, fmt.Errorf("%s: directory.id is %q, where 22 characters of base64url are expected: was it written by Kafka before 3.7, or by hand? Add a line directory.id= with what `brokerd storage random-uuid` prints", name, values["directory.id"])
 	}
 	if values["cluster.id"] == "" {
 		return Meta{}, fmt.Errorf("%s: no cluster.id", name)

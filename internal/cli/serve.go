@@ -223,7 +223,7 @@ func (r *runningBroker) banner(took time.Duration) string {
 	if r.s.kafkaFace {
 		fmt.Fprintf(&b, "[%s] INFO [KafkaRaftServer nodeId=%d] Kafka Server started (kafka.server.KafkaRaftServer)\n",
 			strings.Replace(time.Now().Format("2006-01-02 15:04:05.000"), ".", ",", 1), id.NodeID)
-	} else {
+	} else if r.b.Addr() != "" {
 		b.WriteString("try:  echo hello | brokerd produce greetings      brokerd consume greetings --from-beginning\n")
 	}
 	return b.String()

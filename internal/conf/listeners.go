@@ -305,13 +305,18 @@ func (l *loader) interBroker() {
 		return
 	}
 	protocol := b.val("security.inter.broker.protocol").str
+	speaks := func(a Listener) bool { return a.Protocol == protocol }
+	asked, set := l.values["security.inter.broker.protocol"]
 	switch {
 	case slices.Contains(names, protocol):
 		b.InterBroker = protocol
+	case set && !slices.ContainsFunc(b.Advertised, speaks):
+		l.report.errorf(asked.origin, "security.inter.broker.protocol",
+			"no advertised listener of %s speaks %s, so brokers could not: give the protocol of one of them, or remove the key", strings.Join(names, ", "), protocol)
 	case len(names) == 1:
 		b.InterBroker = names[0]
 	default:
-		i := slices.IndexFunc(b.Advertised, func(a Listener) bool { return a.Protocol == protocol })
+		i := slices.IndexFunc(b.Advertised, speaks)
 		if i < 0 {
 			l.report.errorf(l.values["advertised.listeners"].origin, "inter.broker.listener.name",
 				"inter.broker.listener.name must name one of %s", strings.Join(names, ", "))
