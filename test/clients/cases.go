@@ -111,6 +111,7 @@ var Cases = []Case{
 	{"group-consumer", "the same by the consumer group protocol (KIP-848)", []string{needGroup, needConsumer}, groupMembers(request{Consumer: true})},
 	{"group-cooperative", "a second member joins, and the first goes on with what it keeps", []string{needGroup, needCooperative}, groupCooperative},
 	{"group-static", "a static member is killed and comes back to its partitions, unnoticed", []string{needGroup, needStatic}, groupStatic},
+	{"group-kinds", "a group goes from the classic protocol to the new one and back, while it reads", []string{needGroup, needConsumer, needCooperative}, groupKinds},
 	{"group-commit-sync", "what is committed is where the next member begins", []string{needGroup, needCommit}, groupCommit("sync")},
 	{"group-commit-async", "the same, by a commit with a callback", []string{needGroup, needCommit, needAsync}, groupCommit("async")},
 	{"group-seek", "a member goes back to an offset", []string{needGroup, needSeek}, groupSeek},

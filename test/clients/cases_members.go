@@ -165,3 +165,62 @@ func groupStatic(s *scene) error {
 	}
 	return leave(a, b)
 }
+
+// groupKinds takes a group with members from the classic protocol to the new one
+// and back: a member of the other kind joins, then the only one of the new kind
+// leaves. Nobody reads a record twice, and what is committed stays.
+func groupKinds(s *scene) error {
+	const partitions, each = 4, 5
+	classic, consumer := request{Cooperative: true}, request{Consumer: true}
+	if err := s.create(partitions); err != nil {
+		return err
+	}
+	members, err := s.joinAll(classic, "a")
+	if err != nil {
+		return err
+	}
+	stages := []struct {
+		name   string
+		change func() error
+		is     request
+	}{
+		{"one classic member", func() error { return nil }, classic},
+		{"one of the new kind joined", func() error {
+			b, err := s.join("b", consumer, members...)
+			members = append(members, b)
+			return err
+		}, consumer},
+		{"a classic one joined that", func() error {
+			c, err := s.join("c", classic, members...)
+			members = append(members, c)
+			return err
+		}, consumer},
+		{"the one of the new kind left", func() error {
+			b := members[1]
+			members = slices.Delete(members, 1, 2)
+			return leave(b)
+		}, classic},
+	}
+	for i, stage := range stages {
+		if err := stage.change(); err != nil {
+			return fmt.Errorf("%s: %w", stage.name, err)
+		}
+		d, err := s.settled(stage.is, partitions, members)
+		if err != nil {
+			return fmt.Errorf("%s: %w", stage.name, err)
+		}
+		if err := s.onward(d, members, round(i, each, partitions)); err != nil {
+			return fmt.Errorf("%s: %w", stage.name, err)
+		}
+		if err := commit("sync", members...); err != nil {
+			return fmt.Errorf("%s: %w", stage.name, err)
+		}
+		if err := until(members, func() error { return s.wantCommitted(upTo(partitions), int64((i+1)*each)) }); err != nil {
+			return fmt.Errorf("%s: %w", stage.name, err)
+		}
+	}
+	if err := leave(members...); err != nil {
+		return err
+	}
+	return s.empty(classic)
+}
