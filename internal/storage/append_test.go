@@ -90,6 +90,7 @@ func TestRolls(t *testing.T) {
 		"size":            {func(c *Config) { c.SegmentBytes = 250 }, []int64{1, 2, 3, 4}, 2},
 		"one per segment": {func(c *Config) { c.SegmentBytes = 130 }, []int64{1, 2, 3}, 3},
 		"age":             {func(c *Config) { c.SegmentAge = 10 * time.Millisecond }, []int64{100, 105, 110, 111, 115, 130}, 3},
+		"compaction lag":  {func(c *Config) { c.SegmentAge, c.Compact, c.MaxCompactionLag = time.Hour, true, 10*time.Millisecond }, []int64{100, 105, 110, 111, 115, 130}, 3},
 		"index full":      {func(c *Config) { c.IndexIntervalBytes, c.SegmentIndexBytes = 0, 48 }, []int64{1, 2, 3, 4, 5, 6}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {

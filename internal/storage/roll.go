@@ -22,7 +22,17 @@ func (a *appender) rollDue(b record.Batch) bool {
 		int64(t.times) >= c.SegmentIndexBytes/timeEntryBytes-1):
 		return true
 	}
-	return c.SegmentAge > 0 && t.age(b.MaxTimestamp(), a.now) > c.SegmentAge-t.jitter
+	limit := c.rollAge()
+	return limit > 0 && t.age(b.MaxTimestamp(), a.now) > limit-t.jitter
+}
+
+// rollAge is the age at which a segment is sealed, 0: never. Only what is sealed is
+// compacted, so max.compaction.lag.ms bounds it too.
+func (c *Config) rollAge() time.Duration {
+	if c.Compact && c.MaxCompactionLag > 0 && (c.SegmentAge == 0 || c.MaxCompactionLag < c.SegmentAge) {
+		return c.MaxCompactionLag
+	}
+	return c.SegmentAge
 }
 
 // roll writes what was planned, seals the active segment and starts the next at
@@ -64,7 +74,7 @@ func (l *Log) rollLocked(now time.Time) error {
 }
 
 func rollJitter(c *Config) time.Duration {
-	if limit := min(c.SegmentJitter, c.SegmentAge); limit > 0 {
+	if limit := min(c.SegmentJitter, c.rollAge()); limit > 0 {
 		return time.Duration(rand.Int64N(int64(limit)))
 	}
 	return 0
