@@ -46,7 +46,7 @@ func (a *app) groupsReset() *cobra.Command {
 		if !allTopics && len(topics) == 0 && !fromFile {
 			return usageErr("as in: --all-topics, or --topic orders, or --topic orders:0,1", "say which offsets: --all-topics or --topic")
 		}
-		return a.resetGroup(c, args[0], topics, to, resetHow{execute, export})
+		return a.resetGroup(c, args[0], topics, to, resetHow{execute, export, "--execute commits"})
 	}
 	return c
 }
@@ -68,7 +68,10 @@ func onlyOne(c *cobra.Command, sets ...[]string) error {
 }
 
 // resetHow is what becomes of a plan.
-type resetHow struct{ execute, export bool }
+type resetHow struct {
+	execute, export bool
+	apply           string // what would commit the offsets that are only shown
+}
 
 func needGroup(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
@@ -176,7 +179,7 @@ func (a *app) resetGroup(c *cobra.Command, group string, topics []string, to cli
 	if len(plan) == 0 {
 		a.note("group %s has committed nothing: name topics with --topic", group)
 	} else if !how.execute {
-		a.note("nothing was changed; --execute commits these offsets")
+		a.note("nothing was changed; %s these offsets", how.apply)
 	}
 	return nil
 }
@@ -249,7 +252,7 @@ func (a *app) groupsSeek() *cobra.Command {
 		if err != nil {
 			return usageErr("as in: 2h ago, 7d ago, 2026-01-31, 2026-01-31T08:00:00Z, start, end", "%v", err)
 		}
-		return a.resetGroup(c, args[0], topics, client.ResetAt(at), resetHow{execute: !dry})
+		return a.resetGroup(c, args[0], topics, client.ResetAt(at), resetHow{execute: !dry, apply: "without --dry-run it commits"})
 	}
 	return c
 }

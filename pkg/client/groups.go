@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -89,6 +90,9 @@ func titled(s string) string {
 // DescribeGroups describes groups, in the order of names. What could not be
 // described has its Err: ErrUnknownGroup, if there is no such group.
 func (a *Admin) DescribeGroups(ctx context.Context, names ...string) ([]Group, error) {
+	if err := a.coordinated(ctx, names...); err != nil {
+		return nil, err
+	}
 	found := map[string]Group{}
 	classic, err := a.describeConsumer(ctx, names, found)
 	if err == nil && len(classic) > 0 {
@@ -275,10 +279,37 @@ func (a *Admin) Lag(ctx context.Context, g Group) ([]PartitionLag, error) {
 	return rows, nil
 }
 
+// coordinated waits until every group has a coordinator: the first who asks a new
+// cluster has __consumer_offsets made, and franz-go takes "not yet" for the answer.
+func (a *Admin) coordinated(ctx context.Context, names ...string) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for range 100 {
+		failed := ""
+		for _, c := range a.adm.FindGroupCoordinators(ctx, names...) {
+			if errors.Is(c.Err, kerr.CoordinatorNotAvailable) {
+				failed = c.Name
+			}
+		}
+		if failed == "" {
+			return nil // anything else that is wrong the request itself will tell
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return &Error{Doing: "find the coordinator of group", Name: failed, Code: kerr.CoordinatorNotAvailable}
+		}
+	}
+	return nil
+}
+
 // DeleteGroups deletes groups without members, with their offsets. It gives an
 // error, or nil, for each name.
 func (a *Admin) DeleteGroups(ctx context.Context, names ...string) ([]error, error) {
 	const doing = "delete group"
+	if err := a.coordinated(ctx, names...); err != nil {
+		return nil, err
+	}
 	req := kmsg.NewPtrDeleteGroupsRequest()
 	req.Groups = names
 	failed := map[string]error{}

@@ -190,6 +190,9 @@ func byTopic(list []Partition) map[string][]int32 {
 // Committed are the offsets that a group has committed, by topic and number.
 func (a *Admin) Committed(ctx context.Context, group string) ([]PartitionOffset, error) {
 	const doing = "fetch offsets of group"
+	if err := a.coordinated(ctx, group); err != nil {
+		return nil, err
+	}
 	got, err := a.adm.FetchOffsets(ctx, group)
 	if err != nil {
 		return nil, a.groupFailed(doing, group, err)
@@ -211,6 +214,9 @@ func (a *Admin) Committed(ctx context.Context, group string) ([]PartitionOffset,
 // the order of offsets.
 func (a *Admin) Commit(ctx context.Context, group string, offsets []PartitionOffset) ([]PartitionOffset, error) {
 	const doing = "commit offsets of group"
+	if err := a.coordinated(ctx, group); err != nil {
+		return nil, err
+	}
 	wanted := kadm.Offsets{}
 	for _, o := range offsets {
 		wanted.Add(kadm.Offset{Topic: o.Topic, Partition: o.Partition.Partition, At: o.Offset, LeaderEpoch: -1, Metadata: o.Metadata})
@@ -232,6 +238,9 @@ func (a *Admin) Commit(ctx context.Context, group string, offsets []PartitionOff
 // in their order. Without partitions it tells whether it might.
 func (a *Admin) DeleteOffsets(ctx context.Context, group string, partitions []Partition) ([]PartitionOffset, error) {
 	const doing = "delete offsets of group"
+	if err := a.coordinated(ctx, group); err != nil {
+		return nil, err
+	}
 	req := kmsg.NewPtrOffsetDeleteRequest()
 	req.Group = group
 	for topic, numbers := range byTopic(partitions) {
