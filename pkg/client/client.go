@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,6 +95,7 @@ func (c *Client) Admin() *Admin { return &Admin{c: c, adm: kadm.NewClient(c.raw)
 func (c *Client) Connect(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, c.dialer.total)
 	defer cancel()
+	c.preferAnswering(limited)
 	err := c.ping(limited)
 	switch {
 	case err == nil:
@@ -104,6 +106,32 @@ func (c *Client) Connect(ctx context.Context) error {
 		return &Error{Doing: "authenticate to", Name: strings.Join(c.brokers, ","), Code: authCode(err), Message: err.Error()}
 	}
 	return c.dialer.unreachable(c.brokers, err)
+}
+
+// preferAnswering puts the bootstrap address that answers first before the others:
+// franz-go asks one after the other, and waits ten seconds for one that hangs.
+func (c *Client) preferAnswering(ctx context.Context) {
+	if len(c.brokers) < 2 {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan string, len(c.brokers)) // one of each
+	for _, addr := range c.brokers {
+		go func() {
+			if !c.dialer.answers(ctx, addr) {
+				addr = ""
+			}
+			answers <- addr
+		}()
+	}
+	for range c.brokers {
+		if addr := <-answers; addr != "" {
+			rest := slices.DeleteFunc(slices.Clone(c.brokers), func(a string) bool { return a == addr })
+			_ = c.raw.UpdateSeedBrokers(append([]string{addr}, rest...)...) // they were accepted before
+			return
+		}
+	}
 }
 
 // ping asks until ctx ends. franz-go gives a connection that has been made 10

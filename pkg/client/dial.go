@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"sort"
 	"sync"
@@ -46,14 +47,37 @@ func newDialer(seeds []string, conf *tls.Config, total time.Duration) *dialer {
 }
 
 func (d *dialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := d.connect(ctx, network, addr)
+	d.note(addr, err)
+	return conn, err
+}
+
+func (d *dialer) connect(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.each)
 	defer cancel()
 	conn, err := d.plain.DialContext(ctx, network, addr)
 	if err == nil && d.tls != nil {
 		conn, err = d.handshake(ctx, conn, addr)
 	}
-	d.note(addr, err)
 	return conn, err
+}
+
+// answers says whether a broker answers at an address, before ctx ends: it asks for
+// its versions, which needs no authentication.
+func (d *dialer) answers(ctx context.Context, addr string) bool {
+	conn, err := d.connect(ctx, "tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close() // only asked
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	// ApiVersions 0, correlation 0, no client id.
+	if _, err := conn.Write([]byte{0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 0, 0xff, 0xff}); err != nil {
+		return false
+	}
+	_, err = io.ReadFull(conn, make([]byte, 8))
+	return err == nil
 }
 
 func (d *dialer) handshake(ctx context.Context, raw net.Conn, addr string) (net.Conn, error) {

@@ -151,6 +151,18 @@ func TestSendGivesUp(t *testing.T) {
 // fakeBroker speaks just enough Kafka: ApiVersions, InitProducerID, and Metadata
 // with topic t and one broker at advertised (empty: itself). It hangs up on
 // everything else.
+// One that hangs does not hide the one that answers.
+func TestConnectBesideOneThatHangs(t *testing.T) {
+	c, err := New(Brokers(deaf(t), fakeBroker(t, "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Connect(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func fakeBroker(t *testing.T, advertised string) string {
 	t.Helper()
 	l := listen(t)
