@@ -200,10 +200,10 @@ func (a *app) configsAlter() *cobra.Command {
 	var set, add, subtract, remove []string
 	var dry bool
 	c := &cobra.Command{Use: "alter", Short: "Change settings; what is not named stays", Args: cobra.NoArgs,
-		Example: "  brokerd configs alter --topic orders --set retention.ms=86400000\n  brokerd configs alter --topic orders --delete retention.ms --dry-run"}
+		Example: "  brokerd configs alter --topic orders --set retention.ms=7d --set segment.bytes=256MiB\n  brokerd configs alter --topic orders --delete retention.ms --dry-run"}
 	w.flags(c)
 	f := c.Flags()
-	f.StringArrayVarP(&set, "set", "s", nil, "give a setting a value, `key=value`")
+	f.StringArrayVarP(&set, "set", "s", nil, "give a setting a value, `key=value`; 7d and 1GiB are understood")
 	f.StringArrayVar(&add, "append", nil, "add to a list, `key=value`")
 	f.StringArrayVar(&subtract, "subtract", nil, "take from a list, `key=value`")
 	f.StringArrayVarP(&remove, "delete", "d", nil, "back to the default, `key`")
@@ -257,7 +257,8 @@ func configOps(set, add, subtract, remove []string) ([]client.ConfigOp, error) {
 			if !found || k == "" {
 				return nil, usageErr("as in: "+group.flag+" retention.ms=86400000", "%s %q is not of the form key=value", group.flag, p)
 			}
-			ops = append(ops, client.ConfigOp{Op: group.op, Name: strings.TrimSpace(k), Value: v})
+			k = strings.TrimSpace(k)
+			ops = append(ops, client.ConfigOp{Op: group.op, Name: k, Value: plain(k, v)})
 		}
 	}
 	for _, k := range remove {

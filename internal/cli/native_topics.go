@@ -44,6 +44,9 @@ func (a *app) topicsCreate() *cobra.Command {
 		if err := client.Properties(t.Config).Set(configs...); err != nil {
 			return usageErr("give --config key=value", "%v", err)
 		}
+		for k, v := range t.Config {
+			t.Config[k] = plain(k, v)
+		}
 		var err error
 		if t.Assignment, err = replicaAssignment(assignment); err != nil {
 			return usageErr("give broker ids as 0:1,1:2", "--replica-assignment %s: %v", assignment, err)
