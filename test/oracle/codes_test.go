@@ -40,6 +40,7 @@ var answered = map[int16]string{
 	23: "3 75",
 	32: "3 17 42",
 	33: "3 17 40 42",
+	34: "3 57",
 	35: "",
 	37: "3 37 39 42 44",
 	42: "68 69",
@@ -79,6 +80,7 @@ var unasked = []struct {
 	{"88", "needs an open transaction, and none are served yet"},
 	{"73", "delete.topic.enable=false is a broker of its own: the unit tests of topics_delete.go have one"},
 	{"74", "needs a leader epoch that has passed, that is a second node or a restart"},
+	{"9", "needs a replica that lies on another broker, that is a second node"},
 	{"80", "needs a preferred leader that is not there: test/cluster has two nodes more"},
 	{"83 95 101 107", "between brokers and their controller"},
 }
