@@ -48,7 +48,8 @@ func FuzzDump(f *testing.F) {
 		for _, p := range [][]byte{nil, {0}, make([]byte, frameHeader), make([]byte, 68), log[:100], entries, append(entries[:len(entries):len(entries)], 9, 9),
 			producersFile(3, &open, txns), indexFile([]indexEntry{newIndexEntry(9, 400, 3, 1000)}),
 			timeIndexFile(0, []indexEntry{newIndexEntry(9, 400, 3, 1000)}, &summary{3000, 40}),
-			abortedFile([]record.Aborted{{ProducerID: 1, First: 2, Last: 9, LastStable: 4}})} {
+			abortedFile([]record.Aborted{{ProducerID: 1, First: 2, Last: 9, LastStable: 4}}),
+			movedMetadataFile(id.Topic, 2), []byte("version: 9\n")} {
 			f.Add(uint8(kind), uint8(0), p, log)
 			f.Add(uint8(kind), uint8(dumpJSON|dumpVerify), p, []byte{})
 		}
