@@ -120,7 +120,9 @@ func TestMove(t *testing.T) {
 					sameBatches(t, l, want)
 				}
 				if clean {
-					err = s.Close()
+					if err := s.Close(); err != nil {
+						t.Fatal(err)
+					}
 				} else {
 					time.Sleep(time.Hour) // checkpoints, and what is deleted goes
 				}
