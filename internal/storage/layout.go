@@ -10,8 +10,8 @@ import (
 
 // Names of the files of a partition's directory. The first six are Kafka's.
 //
-//	<log.home()>/brokerd-checkpoint brokerd-failed
-//	<log.home()>/<topic>-<partition>/partition.metadata
+//	<log.dir>/brokerd-checkpoint brokerd-failed
+//	<log.dir>/<topic>-<partition>/partition.metadata
 //	                              00000000000000000000.log .index .timeindex .txnindex
 //	                              leader-epochs producer-state
 const (
