@@ -166,15 +166,14 @@ func (f *flusher) take(queue []*Log) {
 	f.items, f.handles = f.items[:0], f.handles[:0]
 	for _, l := range queue {
 		l.queued.Store(false) // before the end is read: what comes later queues again
-		if home := l.home(); home != f.dir {
-			home.flusher.mark(l) // it has moved since it was queued
-			continue
-		}
 		from := len(f.handles)
-		it, ok := l.beginSync(&f.handles)
-		if ok {
+		it, ok := l.beginSync(f.dir, &f.handles)
+		switch {
+		case ok:
 			it.files = f.handles[from:] // stays right when handles grows: the old array keeps these
 			f.items = append(f.items, it)
+		case l.home() != f.dir:
+			l.home().flusher.mark(l) // it has moved since it was queued
 		}
 	}
 }
@@ -327,12 +326,13 @@ type entriesDirty struct {
 	metadata vfs.File // partition.metadata, held open until it is synced (I6)
 }
 
-// beginSync takes what is dirty. The end is read first: whatever is below it was
-// written and noted before.
-func (l *Log) beginSync(files *[]*handle) (it flushItem, ok bool) {
+// beginSync takes what is dirty, if the log is in d: a move holds rounds away, so that
+// it is there until endSync. The end is read first: whatever is below it was written
+// and noted before.
+func (l *Log) beginSync(d *logDir, files *[]*handle) (it flushItem, ok bool) {
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()
-	if l.holders > 0 || l.state.Load() != nil && l.state.Load().deleted {
+	if l.holders > 0 || l.home() != d || l.state.Load() != nil && l.state.Load().deleted {
 		return it, false
 	}
 	it = flushItem{l: l, end: l.View().End, entries: l.entries}

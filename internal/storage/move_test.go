@@ -633,6 +633,29 @@ func TestTwinsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestNoRoundWhereTheLogWas: a flusher that took a log out of its queue before it moved
+// syncs the old directory, and must not count that.
+func TestNoRoundWhereTheLogWas(t *testing.T) {
+	s, err := openTwo(t, twoDirsOnDisk(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := testConfig()
+	c.Durability = ISR
+	l := led(t, s, 0, c)
+	from := l.home()
+	mustAppend(t, l, 1, batch(t, 2, 150, 1))
+	if err := s.Move(l, otherDir(l)); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, l)
+	mustAppend(t, l, 1, batch(t, 2, 150, 1))
+	var files []*handle
+	if _, ok := l.beginSync(from, &files); ok || len(files) > 0 {
+		t.Errorf("a round of %s takes a log in %s", from.path, l.Dir())
+	}
+}
+
 // TestMoveWithoutRoom: what would fill the disk is refused before it begins.
 func TestMoveWithoutRoom(t *testing.T) {
 	mem := twoDirsOnDisk(t)
