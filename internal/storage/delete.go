@@ -61,8 +61,9 @@ func (l *Log) park(why string, answer error, then func(name string)) error {
 	defer l.dropUnsynced()
 	l.files.enter()
 	defer l.files.leave()
-	l.callOffGated() // before the log goes: a copy alone would be taken for what is left of it
 	s := l.store
+	l.callOffGated() // before the log goes: a copy alone would be taken for what is left of it
+	s.DropFutures(l.id)
 	s.mu.Lock()
 	if s.logs[l.id] == l {
 		delete(s.logs, l.id)

@@ -633,6 +633,43 @@ func TestTwinsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestDeletedWithItsCopy: what a stop has left of a move goes with its log. Alone it
+// would keep the partition from beginning anew.
+func TestDeletedWithItsCopy(t *testing.T) {
+	for what, end := range map[string]func(*Store, *Log) error{
+		"deletion":   func(_ *Store, l *Log) error { return l.Delete(0) },
+		"quarantine": func(s *Store, l *Log) error { return s.Quarantine(l.ID()) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				mem := twoDirsOnDisk(t)
+				s, l, _, _ := begun(t, mem)
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				s2, err := openTwo(t, mem)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := end(s2, openLog(t, s2, l.id.Index, testConfig())); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if err := s2.Close(); err != nil {
+					t.Fatal(err)
+				}
+				s3, err := openTwo(t, mem)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if futures, lone := s3.Futures(); len(futures) > 0 || len(lone) > 0 {
+					t.Errorf("%+v, %+v", futures, lone)
+				}
+			})
+		})
+	}
+}
+
 // TestNoRoundWhereTheLogWas: a flusher that took a log out of its queue before it moved
 // syncs the old directory, and must not count that.
 func TestNoRoundWhereTheLogWas(t *testing.T) {
