@@ -124,8 +124,7 @@ func (d *logDir) find(name string, marks map[string]*mark) error {
 		if err = unreadable(err); !errors.Is(err, ErrNewer) && !errors.Is(err, ErrUnreadable) {
 			return err
 		}
-		d.refuse(name, err)
-		d.store.unopened = append(d.store.unopened, Unopened{of, topic, err})
+		d.refuse(name, of, topic, err)
 		if id.IsZero() {
 			return nil // whose it is stands there in a way that we do not know, or cannot be read
 		}
@@ -137,9 +136,10 @@ func (d *logDir) find(name string, marks map[string]*mark) error {
 // refuse notes a directory that a newer release made, or that cannot be read.
 // Whoever wants a partition of its name hears of it, in whatever directory it would
 // have begun.
-func (d *logDir) refuse(name string, why error) {
+func (d *logDir) refuse(name string, of step.PartitionID, topic string, why error) {
 	d.logger.Error("log is left alone", "dir", d.path, "name", name, "err", why)
 	d.store.refused[name] = why
+	d.store.unopened = append(d.store.unopened, Unopened{of, topic, why})
 	d.store.damaged.Store(true)
 }
 

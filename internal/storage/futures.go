@@ -43,7 +43,7 @@ func (d *logDir) noteFuture(name string) {
 
 // parted decides of partitions that two directories have which of them is the log:
 // the one that has moved more often. The other one is what a move has left. Where one
-// cannot be read, nothing is decided, and nothing goes.
+// cannot be read, nothing is decided: none is used, and nothing goes.
 func (s *Store) parted() error {
 	for _, t := range s.twins {
 		a, errA := t.a.dir.rank(t.id, t.a.topic)
@@ -53,9 +53,16 @@ func (s *Store) parted() error {
 			keep, drop, left = t.a, t.b, b
 		}
 		drop.dir.logs--
-		if err := errors.Join(errA, errB); err != nil || a == b {
+		if err := errors.Join(errA, errB); err != nil {
+			keep.dir.refuse(dirName(keep.topic, t.id.Index), t.id, keep.topic,
+				fmt.Errorf("%w: it is in %s and in %s, and which of them is the log cannot be told: %w", ErrUnreadable, keep.dir.path, drop.dir.path, err))
+			keep.clean = true // nothing is to be recovered
+			s.found[t.id] = keep
+			continue
+		}
+		if a == b {
 			s.options.Logger.Warn("two directories have the same partition, and no move tells which is right: one is left alone",
-				"topic", t.a.topic, "partition", t.id.Index, "used", keep.dir.path, "left", drop.dir.path, "err", err)
+				"topic", t.a.topic, "partition", t.id.Index, "used", keep.dir.path, "left", drop.dir.path)
 			continue
 		}
 		s.found[t.id] = keep

@@ -591,8 +591,15 @@ func TestLoneFuture(t *testing.T) {
 	})
 }
 
-// TestTwinsThatCannotBeRead: nothing goes while it is not sure which is the log.
+// TestTwinsThatCannotBeRead: while it is not sure which of two directories is the log,
+// none is used, and nothing goes.
 func TestTwinsThatCannotBeRead(t *testing.T) {
+	for _, moves := range []int{1, 2} { // the log is in the second directory, or in the first
+		t.Run(fmt.Sprint("moves=", moves), func(t *testing.T) { twinsThatCannotBeRead(t, moves) })
+	}
+}
+
+func twinsThatCannotBeRead(t *testing.T, moves int) {
 	mem := twoDirsOnDisk(t)
 	s, err := openTwo(t, mem)
 	if err != nil {
@@ -600,7 +607,13 @@ func TestTwinsThatCannotBeRead(t *testing.T) {
 	}
 	l := led(t, s, 0, testConfig())
 	mustAppend(t, l, 1, batch(t, 2, 150, 1))
-	if err := errors.Join(s.Move(l, otherDir(l)), func() error { settled(t, l); return nil }(), s.Close()); err != nil {
+	for range moves {
+		if err := s.Move(l, otherDir(l)); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, l)
+	}
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	at, old := l.Dir(), otherDir(l)
@@ -613,14 +626,19 @@ func TestTwinsThatCannotBeRead(t *testing.T) {
 	if err := mem.MkdirAll(path.Join(old, "orders-0")); err != nil {
 		t.Fatal(err)
 	}
-	put(old, metadataName, string(metadataFile(l.id.Topic)))
+	put(old, metadataName, string(movedMetadataFile(l.id.Topic, moves-1)))
 	put(at, metadataName, "nonsense")
 	s2, err := openTwo(t, mem)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = s2.Close()
-	put(at, metadataName, string(movedMetadataFile(l.id.Topic, 1)))
+	if _, err := s2.Log(l.id, "orders", testConfig()); !errors.Is(err, ErrUnreadable) || s2.Intact() || len(s2.Unopened()) != 1 || len(s2.Found()) != 1 {
+		t.Errorf("%v, intact %v, not brought back %+v, found %+v", err, s2.Intact(), s2.Unopened(), s2.Found())
+	}
+	if err := s2.Close(); err != nil {
+		t.Fatal(err)
+	}
+	put(at, metadataName, string(movedMetadataFile(l.id.Topic, moves)))
 	s3, err := openTwo(t, mem)
 	if err != nil {
 		t.Fatal(err)
