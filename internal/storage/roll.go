@@ -56,10 +56,8 @@ func (l *Log) rollLocked(now time.Time) error {
 		return err
 	}
 	if old := t.seg; old != nil {
-		old.size, old.summary, old.digest, old.aborted = t.pos, t.summary, t.digest, t.aborted
-		old.index.Store(&memIndex{t.index})
+		t.sealInto(old)
 		old.space.seal(old, t.pos)
-		t.sealed += t.pos
 	}
 	t.startSegment(s, now, l.config.Load())
 	l.tail = t
