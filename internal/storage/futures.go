@@ -141,7 +141,8 @@ func (s *Store) takeFutures(id step.PartitionID) (out []future) {
 	return out
 }
 
-// DropFutures removes what a stop has left of the moves of a partition that is gone.
+// DropFutures removes what a stop has left of the moves of a partition that is gone,
+// or is to stay where it is.
 func (s *Store) DropFutures(id step.PartitionID) {
 	for _, f := range s.takeFutures(id) {
 		f.park(parkedDelete)

@@ -59,6 +59,7 @@ func (s *Store) Move(l *Log, to string) error {
 	}
 	l.callOffGated()
 	if l.home() == d {
+		s.DropFutures(l.id)
 		return nil
 	}
 	for _, other := range s.dirs { // as Kafka: the copy of a log in one of them would not be seen

@@ -651,12 +651,14 @@ func twinsThatCannotBeRead(t *testing.T, moves int) {
 	}
 }
 
-// TestDeletedWithItsCopy: what a stop has left of a move goes with its log. Alone it
-// would keep the partition from beginning anew.
-func TestDeletedWithItsCopy(t *testing.T) {
+// TestCopyOfTheLastRunEnds: what a stop has left of a move goes with its log, or when
+// the log is to stay where it is. The next start would go on with it, or take it for
+// all that is left of the partition.
+func TestCopyOfTheLastRunEnds(t *testing.T) {
 	for what, end := range map[string]func(*Store, *Log) error{
-		"deletion":   func(_ *Store, l *Log) error { return l.Delete(0) },
-		"quarantine": func(s *Store, l *Log) error { return s.Quarantine(l.ID()) },
+		"by a move to where it is": func(s *Store, l *Log) error { return s.Move(l, "/a") },
+		"by deletion":              func(_ *Store, l *Log) error { return l.Delete(0) },
+		"by quarantine":            func(s *Store, l *Log) error { return s.Quarantine(l.ID()) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
