@@ -95,7 +95,7 @@ func (o *output) name() string {
 // open makes the file.
 func (o *output) open() error {
 	f, err := o.a.at.dir.fs.Open(o.name(), vfs.Create)
-	if o.a.l.at.Load() != o.a.at {
+	if o.a.l.at.Load() != o.a.at || o.a.l.usable() != nil { // moved; or deleted, and renamed before at tells
 		if err == nil {
 			_ = f.Close() // in a directory that goes
 		}

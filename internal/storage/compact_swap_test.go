@@ -93,3 +93,39 @@ func TestCompactionLeavesTheReserve(t *testing.T) {
 		}
 	})
 }
+
+// renamedFS takes a log's directory away as a deletion does, when a pass opens its file.
+type renamedFS struct {
+	vfs.FS
+	before func()
+}
+
+func (f *renamedFS) Open(name string, mode vfs.Mode) (vfs.File, error) {
+	if strings.HasSuffix(name, swapSuffix) && f.before != nil {
+		f.before()
+	}
+	return f.FS.Open(name, mode)
+}
+
+// A log that is deleted between two segments of a pass ends the pass, and no more: its
+// directory is renamed already when it is not known yet under which name.
+func TestCompactionOfWhatIsBeingDeleted(t *testing.T) {
+	disk := &renamedFS{FS: vfs.NewMem()}
+	s := openStore(t, disk, func(o *Options) { o.NoCleaner = true })
+	l := led(t, s, 0, compactConfig())
+	putKeys(t, l, 100)
+	checkpointed(t, l)
+	disk.before = func() {
+		l.stop(ErrDeleted, true)
+		if err := disk.Rename("/d/orders-0", "/d/orders-0-deleted"); err != nil {
+			t.Fatal(err)
+		}
+		disk.before = nil
+	}
+	if err := l.compact(time.Now(), 1<<20, newPace(0, nil)); !errors.Is(err, errMoved) || disk.before != nil {
+		t.Error(err)
+	}
+	if err := l.home().failure(); err != nil {
+		t.Error(err)
+	}
+}
