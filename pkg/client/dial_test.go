@@ -148,9 +148,6 @@ func TestSendGivesUp(t *testing.T) {
 	}
 }
 
-// fakeBroker speaks just enough Kafka: ApiVersions, InitProducerID, and Metadata
-// with topic t and one broker at advertised (empty: itself). It hangs up on
-// everything else.
 // One that hangs does not hide the one that answers.
 func TestConnectBesideOneThatHangs(t *testing.T) {
 	c, err := New(Brokers(deaf(t), fakeBroker(t, "")))
@@ -163,6 +160,24 @@ func TestConnectBesideOneThatHangs(t *testing.T) {
 	}
 }
 
+// One that hangs does not hold up who asks whose disk is full.
+func TestFullDirsBesideOneThatHangs(t *testing.T) {
+	t.Parallel() // fullDirsWithin
+	c, err := New(Brokers(fakeBroker(t, deaf(t))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*fullDirsWithin)
+	defer cancel()
+	if full := c.Admin().FullDirs(ctx, 1); len(full) > 0 || ctx.Err() != nil {
+		t.Errorf("%v, %v", full, ctx.Err())
+	}
+}
+
+// fakeBroker speaks just enough Kafka: ApiVersions, InitProducerID, and Metadata
+// with topic t and one broker at advertised (empty: itself). It hangs up on
+// everything else.
 func fakeBroker(t *testing.T, advertised string) string {
 	t.Helper()
 	l := listen(t)

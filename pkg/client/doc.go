@@ -19,7 +19,8 @@
 //	I3  A *Client is safe for concurrent use once New has returned.
 //
 // Goroutines: those of franz-go, ended by Close; Connect's ping, which may
-// outlive the call by 10 s. Locks: dialer.mu.
+// outlive the call by 10 s, and one per bootstrap address that it asks, ended
+// with the call; one per broker that FullDirs asks, joined by it. Locks: dialer.mu.
 // Tests: table tests of keys and errors, a fake broker for the dialer, a fuzz
 // of the own messages; end to end through the command line's scripts.
 package client

@@ -279,12 +279,18 @@ func (a *Admin) Lag(ctx context.Context, g Group) ([]PartitionLag, error) {
 	return rows, nil
 }
 
+// coordinatorWait is how long __consumer_offsets may take to be made and led.
+const coordinatorWait = 10 * time.Second
+
 // coordinated waits until every group has a coordinator: the first who asks a new
 // cluster has __consumer_offsets made, and franz-go takes "not yet" for the answer.
+// A group whose coordinator stays away is not waited for longer than that: the
+// request goes on, for the others, and its own answer says so of the one.
 func (a *Admin) coordinated(ctx context.Context, names ...string) error {
+	limit := time.After(coordinatorWait)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for range 100 {
+	for {
 		failed := ""
 		for _, c := range a.adm.FindGroupCoordinators(ctx, names...) {
 			if errors.Is(c.Err, kerr.CoordinatorNotAvailable) {
@@ -296,11 +302,12 @@ func (a *Admin) coordinated(ctx context.Context, names ...string) error {
 		}
 		select {
 		case <-tick.C:
+		case <-limit:
+			return nil
 		case <-ctx.Done():
 			return &Error{Doing: "find the coordinator of group", Name: failed, Code: kerr.CoordinatorNotAvailable}
 		}
 	}
-	return nil
 }
 
 // DeleteGroups deletes groups without members, with their offsets. It gives an

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -54,16 +56,28 @@ func (a *Admin) LogDirs(ctx context.Context, brokers []int32, topics ...string) 
 	return out, nil
 }
 
+// fullDirsWithin bounds what is a remark beside an answer: a broker that hangs must
+// not hold up the rest.
+const fullDirsWithin = time.Second
+
 // FullDirs lists the log directories of brokers that take no records for want of
-// space, without their replicas. Of a broker that does not say it knows of none.
+// space, without their replicas. All are asked at once; of a broker that does not
+// say within a second it knows of none.
 func (a *Admin) FullDirs(ctx context.Context, brokers ...int32) []LogDir {
+	ctx, cancel := context.WithTimeout(ctx, fullDirsWithin)
+	defer cancel()
+	lists := make([][]LogDir, len(brokers))
+	var asked sync.WaitGroup
+	for i, id := range brokers {
+		asked.Go(func() {
+			lists[i], _ = a.logDirsOf(ctx, id, []kmsg.DescribeLogDirsRequestTopic{}, nil) // as said above
+		})
+	}
+	asked.Wait()
 	full := []LogDir{}
-	for _, id := range brokers {
-		list, err := a.logDirsOf(ctx, id, []kmsg.DescribeLogDirsRequestTopic{}, nil)
-		for _, d := range list {
-			if err == nil && d.Total > 0 && d.Usable == 0 {
-				full = append(full, d)
-			}
+	for _, d := range slices.Concat(lists...) {
+		if d.Total > 0 && d.Usable == 0 {
+			full = append(full, d)
 		}
 	}
 	return full
