@@ -129,7 +129,9 @@ func serverEnviron() []string {
 // flags are the settings that flags stand for.
 func (s serverFlags) flags() []conf.Flag {
 	var out []conf.Flag
-	set := func(flag, key, value string) { out = append(out, conf.Flag{Name: flag, Key: key, Value: value}) }
+	set := func(flag, key, value string) {
+		out = append(out, conf.Flag{Name: flag, Key: key, Value: value, Implied: flag == "--any-port"})
+	}
 	port := "9092"
 	if s.anyPort {
 		port = "0"

@@ -26,7 +26,12 @@ type Origin struct {
 
 // Flag is one setting from a command-line flag; Name is the flag as the user
 // knows it, "--listen".
-type Flag struct{ Name, Key, Value string }
+type Flag struct {
+	Name, Key, Value string
+	// Implied: the flag does not name the setting. That it outranks what somebody
+	// wrote elsewhere is said.
+	Implied bool
+}
 
 // Sources is everything that settings may come from.
 type Sources struct {
@@ -106,6 +111,9 @@ func (l *loader) gather() {
 		l.override(o)
 	}
 	for _, f := range l.src.Flags {
+		if was, there := l.values[f.Key]; f.Implied && there && was.value != f.Value {
+			l.report.warnf(Origin{FromFlag, f.Name}, f.Key, "%s=%s takes the place of %s", f.Key, f.Value, was.origin.Where)
+		}
 		l.strict(f.Key, f.Value, Origin{FromFlag, f.Name})
 	}
 	if l.src.DataDir != "" {

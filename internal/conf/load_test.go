@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "rewrite golden files and docs/configura
 
 // Each script in testdata/load is a machine with files and a start on it: the
 // comment holds the sources, one a line (file NAME, env K=V, override K=V,
-// flag --name key value, data-dir DIR, allow KEY, hostname NAME, root), the
+// flag --name key value, implied --name key value, data-dir DIR, allow KEY, hostname NAME, root), the
 // archive the files, and "want" what the start came to.
 func TestLoadScripts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/load/*.txt")
@@ -79,9 +79,9 @@ func scriptSources(t *testing.T, a *txtar.Archive) Sources {
 			src.Env = append(src.Env, rest)
 		case "override":
 			src.Overrides = append(src.Overrides, rest)
-		case "flag":
+		case "flag", "implied":
 			f := strings.SplitN(rest, " ", 3)
-			src.Flags = append(src.Flags, Flag{f[0], f[1], f[2]})
+			src.Flags = append(src.Flags, Flag{f[0], f[1], f[2], verb == "implied"})
 		case "data-dir":
 			src.DataDir = rest
 		case "allow":
