@@ -141,7 +141,7 @@ func (c *controller) do(ctx context.Context, req kmsg.Request) (kmsg.Response, e
 	return c.peer.Send(req).Wait(ctx)
 }
 
-// residentMB is the memory that the process has.
+// residentMB is the memory that the process has, in 1<<20 bytes.
 func (c *controller) residentMB() (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.Process.Pid))
 	if errors.Is(err, os.ErrNotExist) {

@@ -90,13 +90,16 @@ func (c *controller) features(ctx context.Context) ([]kmsg.ApiVersionsResponseSu
 // live sends heartbeats until the broker is unfenced, and goes on until leave.
 func (n *nominal) live(ctx context.Context, c *controller) error {
 	n.peer = c.connect()
-	for {
+	for limit := time.Now().Add(patience); ; {
 		fenced, err := n.beat(ctx, false)
 		if err != nil {
 			return err
 		}
 		if !fenced {
 			break
+		}
+		if time.Now().After(limit) {
+			return fmt.Errorf("broker %d stays fenced for %v", n.id, patience)
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):

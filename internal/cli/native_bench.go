@@ -88,10 +88,10 @@ func metadataRows(r *bench.Result) [][]string {
 		{"start, empty", ms(r.StartMs), ""},
 		{"create what is there", ms(r.GrowMs), each(r.GrowMs*1e3, "µs")},
 		{fmt.Sprintf("create %d topics of one partition", r.Created), ms(r.CreateMs), ""},
-		{"resident memory", fmt.Sprintf("%.1f MB", r.ResidentMB), each((r.ResidentMB-r.EmptyMB)*1e6, "B")},
+		{"resident memory", fmt.Sprintf("%.1f MB", r.ResidentMB), each((r.ResidentMB-r.EmptyMB)*(1<<20), "B")},
 		{"fence one of three brokers", ms(r.FenceMs), each(r.FenceMs*1e3, "µs")},
 		{"start again", ms(r.RestartMs), each(math.Max(r.RestartMs-r.StartMs, 0)*1e3, "µs")},
-		{"resident memory after that", fmt.Sprintf("%.1f MB", r.RestartedMB), each((r.RestartedMB-r.EmptyMB)*1e6, "B")},
+		{"resident memory after that", fmt.Sprintf("%.1f MB", r.RestartedMB), each((r.RestartedMB-r.EmptyMB)*(1<<20), "B")},
 	}
 	if r.MetadataMs > 0 {
 		rows = append(rows, []string{"all metadata in one answer", ms(r.MetadataMs), each(r.MetadataMs*1e3, "µs")})
