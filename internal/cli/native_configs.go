@@ -255,7 +255,7 @@ func configOps(set, add, subtract, remove []string) ([]client.ConfigOp, error) {
 		for _, p := range group.pairs {
 			k, v, found := strings.Cut(p, "=")
 			if !found || k == "" {
-				return nil, usageErr("as in: "+group.flag+" retention.ms=86400000", "%s %q is not of the form key=value", group.flag, p)
+				return nil, usageErr("as in: "+group.flag+" retention.ms=7d", "%s %q is not of the form key=value", group.flag, p)
 			}
 			k = strings.TrimSpace(k)
 			ops = append(ops, client.ConfigOp{Op: group.op, Name: k, Value: plain(k, v)})

@@ -9,9 +9,10 @@ func (a *app) partitionsRelocate() *cobra.Command {
 	var broker int32
 	var dir string
 	c := &cobra.Command{Use: "relocate PARTITION... --broker ID --dir DIRECTORY", Short: "Begin to move replicas into another log directory of their broker", Args: needNames("partition"),
-		Example: "  brokerd partitions relocate orders-0 orders-1 --broker 3 --dir /disk2\n  brokerd partitions dirs orders --broker 3                               how far it is\n" +
-			"Asking for the directory where a replica is calls its move off."}
+		Example: "  brokerd partitions relocate orders-0 orders-1 --broker 3 --dir /disk2\n  brokerd partitions dirs orders --broker 3                               how far it is",
+		Long:    "Begin to move replicas into another log directory of their broker. Asking for the directory where a replica is calls its move off."}
 	c.Flags().Int32Var(&broker, "broker", -1, "the `ID` of the broker whose replicas move")
+	hideDefault(c, "broker")
 	c.Flags().StringVar(&dir, "dir", "", "the log `DIRECTORY` where they are to be, as `partitions dirs` prints it")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		ids, err := partitionNames(args)

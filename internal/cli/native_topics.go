@@ -25,11 +25,11 @@ func (a *app) topicsCreate() *cobra.Command {
 	var assignment string
 	var ifNotExists, dry bool
 	c := &cobra.Command{Use: "create NAME...", Short: "Create topics", Args: needNames("topic"),
-		Example: "  brokerd topics create orders --partitions 3\n  brokerd topics create orders --config retention.ms=86400000 --if-not-exists"}
+		Example: "  brokerd topics create orders --partitions 3\n  brokerd topics create orders --config retention.ms=7d --if-not-exists"}
 	f := c.Flags()
 	f.Int32VarP(&partitions, "partitions", "p", 0, "number of partitions (default: the broker's num.partitions)")
 	f.Int16VarP(&replicas, "replication-factor", "r", 0, "replicas of each partition (default: the broker's default.replication.factor)")
-	f.StringArrayVarP(&configs, "config", "c", nil, "a setting of the topic, `key=value`")
+	f.StringArrayVarP(&configs, "config", "c", nil, "a setting of the topic, `key=value`; 7d and 1GiB are understood")
 	f.StringVar(&assignment, "replica-assignment", "", "replicas by partition, `0:1,1:2`, instead of a number")
 	f.BoolVar(&ifNotExists, "if-not-exists", false, "a topic that exists already is no error")
 	f.BoolVar(&dry, "dry-run", false, "check everything, create nothing")

@@ -18,7 +18,7 @@ var sizes = map[string]uint64{
 // plain is the value of a setting as brokers take it: retention.ms=7d is 604800000.
 // What is not understood stays as it is, for the broker to say what it wants.
 func plain(key, value string) string {
-	units := map[string]uint64(nil)
+	var units map[string]uint64
 	switch {
 	case strings.HasSuffix(key, ".ms"):
 		units = spans
