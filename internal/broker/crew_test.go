@@ -47,7 +47,14 @@ type crew struct {
 	commits int
 }
 
-// hand is a member.
+// count is how many commits were acknowledged.
+func (g *crew) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.commits
+}
+
+// hand is a member. What others look at is guarded by crew.mu: heard, member.
 type hand struct {
 	*crew
 	cl       *kgo.Client
@@ -59,6 +66,7 @@ type hand struct {
 	at       int             // whom it takes for the coordinator; 0: it has to ask
 	settled  bool            // was assigned something under this id, and has not missed an answer since
 	heard    time.Time       // when it sent what a coordinator answered last that was not cut off
+	member   bool            // has an epoch and is settled, as of its last round
 	owned    map[int32]int64 // partition → what it committed last; -1: it has to ask
 }
 
@@ -123,6 +131,9 @@ func (h *hand) run(ctx context.Context) {
 				h.commit(ctx, p)
 			}
 		}
+		h.mu.Lock()
+		h.member = h.settled && h.epoch != 0
+		h.mu.Unlock()
 	}
 }
 
@@ -427,7 +438,7 @@ func (g *crew) whole() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, h := range g.hands {
-		if !h.settled || h.epoch == 0 {
+		if !h.member {
 			return false
 		}
 	}
