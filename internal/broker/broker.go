@@ -39,29 +39,30 @@ type Options struct {
 
 // Broker is one running node.
 type Broker struct {
-	o        Options
-	identity Identity
-	boot     string
-	face     *face
-	door     *door
-	peers    *peers
-	told     atomic.Pointer[string] // who is missing, while somebody is
-	hint     atomic.Pointer[leaderHint]
-	locks    []io.Closer
-	unusable map[string]error   // log directories that were left out, and why
-	stores   *controller.Stores // of raft, opened and not handed over yet
-	catalog  *catalog.Store
-	control  *controller.Controller
-	replicas *replica.Manager
-	groups   *coord.Runtime
-	logs     *storage.Store
-	writers  *wire.Writers
-	server   *server.Server
-	http     *httpServer
-	bound    []Bound
-	timing   *timing
-	syncs    *obs.Histogram
-	failures *wire.Failures
+	o         Options
+	identity  Identity
+	boot      string
+	face      *face
+	door      *door
+	peers     *peers
+	told      atomic.Pointer[string] // who is missing, while somebody is
+	hint      atomic.Pointer[leaderHint]
+	locks     []io.Closer
+	unusable  map[string]error   // log directories that were left out, and why
+	stores    *controller.Stores // of raft, opened and not handed over yet
+	catalog   *catalog.Store
+	control   *controller.Controller
+	replicas  *replica.Manager
+	groups    *coord.Runtime
+	logs      *storage.Store
+	recovered atomic.Pointer[storage.Store] // logs, for the controller, which runs while they are being opened
+	writers   *wire.Writers
+	server    *server.Server
+	http      *httpServer
+	bound     []Bound
+	timing    *timing
+	syncs     *obs.Histogram
+	failures  *wire.Failures
 
 	stop  context.CancelFunc // ends the parts' Run
 	parts sync.WaitGroup
@@ -202,7 +203,7 @@ func (b *Broker) openController(ctx, running context.Context, voters []controlle
 		Address: b.raftAddress(ctx), Catalog: b.catalog, Network: b.o.Network, Stores: stores, Log: b.o.Log,
 		Remote: remote{b}, InterBroker: c.InterBroker, HeartbeatInterval: c.HeartbeatInterval, SessionTimeout: c.SessionTimeout,
 		ElectionTimeout: c.ElectionTimeout, SnapshotBytes: c.SnapshotBytes, BalanceInterval: c.BalanceInterval, UncleanElection: c.UncleanElection,
-		Full: func() bool { return b.logs != nil && b.logs.Full(dir) }, FullDirs: b.fullDirs,
+		Full: func() bool { logs := b.recovered.Load(); return logs != nil && logs.Full(dir) }, FullDirs: b.fullDirs,
 	}
 	if c.Groups.ReplicationFactor == 0 {
 		o.Grow = append(o.Grow, offsetsTopic)
@@ -272,6 +273,7 @@ func (b *Broker) openLogs(ctx context.Context, clean bool) (err error) {
 	if err != nil {
 		return err
 	}
+	b.recovered.Store(b.logs)
 	b.replicas.Attach(b.logs)
 	return nil
 }

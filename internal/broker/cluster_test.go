@@ -27,8 +27,9 @@ type bubble struct {
 	t     *testing.T
 	net   *sim.Net
 	disks [4]*vfs.Mem
-	nodes [4]*Broker        // by node id; 0 is unused
-	more  map[string]string // settings of all brokers
+	nodes [4]*Broker          // by node id; 0 is unused
+	more  map[string]string   // settings of all brokers
+	slow  func(vfs.FS) vfs.FS // their disks, but for what raft has; nil: as they are
 	acked map[int64]string
 	sent  int
 }
@@ -40,6 +41,14 @@ func inBubble(t *testing.T, scene func(c *bubble), settings ...string) {
 			key, value, _ := strings.Cut(s, "=")
 			c.more[key] = value
 		}
+		defer func() { // after a Fatal too: what would be left running hides it behind a deadlock
+			for id := 1; id <= 3; id++ {
+				if c.nodes[id] != nil {
+					c.end(id)
+				}
+			}
+			c.net.Close()
+		}()
 		began := make(chan error, 3)
 		for id := 1; id <= 3; id++ {
 			c.disks[id] = vfs.NewMem()
@@ -53,12 +62,6 @@ func inBubble(t *testing.T, scene func(c *bubble), settings ...string) {
 		if !t.Failed() {
 			scene(c)
 		}
-		for id := 1; id <= 3; id++ {
-			if c.nodes[id] != nil {
-				c.end(id)
-			}
-		}
-		c.net.Close()
 	})
 }
 
@@ -78,7 +81,11 @@ func (c *bubble) start(id int) error {
 		return err
 	}
 	disk := c.disks[id]
-	b, err := New(c.t.Context(), Options{Conf: settings, Version: "test", FS: disk, Network: c.net.Host(c.host(id)),
+	fs := vfs.FS(disk)
+	if c.slow != nil {
+		fs = c.slow(disk)
+	}
+	b, err := New(c.t.Context(), Options{Conf: settings, Version: "test", FS: fs, Network: c.net.Host(c.host(id)),
 		Stores:  func(dir string, _ *slog.Logger) (controller.Stores, error) { return controller.OpenFS(disk, dir) },
 		Log:     slog.New(slog.DiscardHandler),
 		OnPanic: func(v any, stack []byte) { c.t.Errorf("a request panicked: %v\n%s", v, stack) }})

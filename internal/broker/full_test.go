@@ -3,9 +3,12 @@ package broker
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/brokerd/brokerd/internal/meta"
+	"github.com/brokerd/brokerd/internal/sim"
+	"github.com/brokerd/brokerd/internal/vfs"
 )
 
 const (
@@ -40,6 +43,29 @@ func (c *bubble) within(d time.Duration, what string, do func()) {
 	if took := time.Since(began); took > d {
 		c.t.Errorf("%s: took %v", what, took)
 	}
+}
+
+// slowList is a disk on which it takes long to find the logs.
+type slowList struct{ vfs.FS }
+
+func (s slowList) List(dir string) ([]string, error) {
+	time.Sleep(5 * time.Second)
+	return s.FS.List(dir)
+}
+
+// TestFullIsAskedDuringRecovery: an active controller asks whether its disk is full
+// while the logs there are still being opened. The race detector looks on.
+func TestFullIsAskedDuringRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &bubble{t: t, net: sim.NewNet(sim.Options{Seed: 1}), more: map[string]string{"controller.quorum.voters": "1@b1:9093"}}
+		defer c.net.Close()
+		c.disks[1] = vfs.NewMem()
+		c.slow = func(fs vfs.FS) vfs.FS { return slowList{fs} }
+		if err := c.start(1); err != nil {
+			t.Fatal(err)
+		}
+		c.end(1)
+	})
 }
 
 // TestFullDisks: a full disk takes the lead and the in-sync place from the replicas
