@@ -54,16 +54,13 @@ func (c *Controller) Standing() Standing {
 	return s
 }
 
-// Where raft keeps its vote.
-var voteTermKey, voteKey = []byte("LastVoteTerm"), []byte("LastVoteCand")
-
 // vote is whom this node voted for in a term. Raft remembers the address.
 func (n *raftNode) vote(term uint64) int32 {
-	voted, err := n.stores.Stable.GetUint64(voteTermKey)
+	voted, err := n.stores.Stable.GetUint64(keyLastVoteTerm)
 	if err != nil || voted != term {
 		return -1
 	}
-	candidate, err := n.stores.Stable.Get(voteKey)
+	candidate, err := n.stores.Stable.Get(keyLastVoteCand)
 	if err != nil {
 		return -1
 	}
