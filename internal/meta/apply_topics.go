@@ -4,8 +4,6 @@ import (
 	"maps"
 	"math/bits"
 	"slices"
-
-	"github.com/brokerd/brokerd/internal/step"
 )
 
 func (c CreateTopic) apply(e *Editor) Result {
@@ -55,7 +53,6 @@ func (e *Editor) newParts(assignments [][]int32, minISR int8) ([]part, Result) {
 			return nil, failf(ErrReplicationFactor, "%d replicas, 1 to %d are possible", len(ids), MaxReplicas)
 		}
 		p := part{minISR: effectiveMinISR(minISR, len(ids))}
-		isr := [2]mask{} // with room, without
 		for pos, id := range ids {
 			if slices.Contains(ids[:pos], id) {
 				return nil, failf(ErrInvalidAssignment, "broker %d twice", id)
@@ -65,21 +62,15 @@ func (e *Editor) newParts(assignments [][]int32, minISR int8) ([]part, Result) {
 				return nil, failf(ErrInvalidAssignment, "broker %d is not registered", id)
 			}
 			if b.State == Active {
-				if b.FullFor(step.TopicID{}) {
-					isr[1] |= bit(pos)
-				} else {
-					isr[0] |= bit(pos)
-				}
+				p.isr |= bit(pos)
 			}
-		}
-		if p.isr = isr[0]; p.isr == 0 {
-			p.isr = isr[1]
 		}
 		if p.isr == 0 {
 			return nil, failf(ErrInvalidAssignment, "all of the brokers %v are fenced or shutting down", ids)
 		}
-		p.state = uint8(bits.TrailingZeros16(uint16(p.isr)) + 1)
 		p.set = e.intern(replicaSet{ids: slices.Clone(ids)})
+		p.isr = e.asks.roomy(p.set, p.isr)
+		p.state = uint8(bits.TrailingZeros16(uint16(p.isr)) + 1)
 		parts[i] = p
 	}
 	return parts, Result{}

@@ -112,7 +112,7 @@ func (c *change) settle(p *part, w *wake, leader int32) (unclean bool) {
 // roomy leaves those out of an in-sync set whose disk is full, if that leaves
 // somebody who can lead: they hold back what is written to the others, and refuse
 // it where they lead. The last one stays, and is read.
-func (c *change) roomy(s *replicaSet, isr mask) mask {
+func (c *changeAsks) roomy(s *replicaSet, isr mask) mask {
 	full, others := mask(0), false
 	for i, id := range s.ids {
 		switch {
