@@ -12,12 +12,8 @@ import (
 // whole is nowhere else, and whoever reads the rest sees by its CRC that it is bad.
 func (m *Manager) Damaged(l *storage.Log, why error) {
 	id := l.ID()
-	t, ok := m.catalog.Image().Topic(id.Topic)
+	_, p, ok := m.ours(m.catalog.Image(), id)
 	if !ok {
-		return
-	}
-	p, ok := t.Partition(id.Index)
-	if !ok || !p.HasReplica(m.self) {
 		return
 	}
 	if !slices.ContainsFunc(p.ISR(), func(b int32) bool { return b != m.self }) {

@@ -124,10 +124,8 @@ func (m *Manager) Lost() []Lost {
 	m.lost.mu.Lock()
 	out := make([]Lost, 0, len(m.lost.byID))
 	for id, l := range m.lost.byID {
-		if t, ok := im.Topic(id.Topic); ok {
-			if rec, ok := t.Partition(id.Index); ok && rec.HasReplica(m.self) {
-				out = append(out, l)
-			}
+		if _, _, ok := m.ours(im, id); ok {
+			out = append(out, l)
 		}
 	}
 	m.lost.mu.Unlock()

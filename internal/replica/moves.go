@@ -101,11 +101,7 @@ func (m *Manager) loseLone(im *meta.Image) {
 	_, lone := m.store.Futures()
 	f := Fault{}
 	for _, u := range lone {
-		t, ok := im.Topic(u.ID.Topic)
-		if ok {
-			rec, exists := t.Partition(u.ID.Index)
-			ok = exists && rec.HasReplica(m.self)
-		}
+		_, _, ok := m.ours(im, u.ID)
 		switch _, deleted := im.Deleted(u.ID.Topic); {
 		case deleted:
 			m.store.DropFutures(u.ID)
@@ -126,11 +122,7 @@ func (m *Manager) loseLone(im *meta.Image) {
 func (m *Manager) moveOn(im *meta.Image) {
 	futures, _ := m.store.Futures()
 	for _, f := range futures {
-		t, ok := im.Topic(f.ID.Topic)
-		if ok {
-			rec, exists := t.Partition(f.ID.Index)
-			ok = exists && rec.HasReplica(m.self)
-		}
+		t, _, ok := m.ours(im, f.ID)
 		if !ok {
 			m.store.DropFutures(f.ID) // its log was set aside, or is being deleted
 			continue

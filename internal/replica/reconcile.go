@@ -25,12 +25,8 @@ type want struct {
 // they are resolved already.
 func (m *Manager) wanted(im *meta.Image, id step.PartitionID, c *conf.Topic) want {
 	w := want{index: im.Index(), gone: true}
-	t, ok := im.Topic(id.Topic)
+	t, rec, ok := m.ours(im, id)
 	if !ok {
-		return w
-	}
-	rec, ok := t.Partition(id.Index)
-	if !ok || !rec.HasReplica(m.self) {
 		return w
 	}
 	w.gone, w.leader = false, rec.Leader
@@ -44,6 +40,15 @@ func (m *Manager) wanted(im *meta.Image, id step.PartitionID, c *conf.Topic) wan
 	}
 	m.brokers(im, &rec, &w.rec)
 	return w
+}
+
+// ours is what an image knows of a replica of this broker; false: that there is none.
+func (m *Manager) ours(im *meta.Image, id step.PartitionID) (t *meta.Topic, rec meta.Partition, ok bool) {
+	if t, ok = im.Topic(id.Topic); !ok {
+		return nil, rec, false
+	}
+	rec, ok = t.Partition(id.Index)
+	return t, rec, ok && rec.HasReplica(m.self)
 }
 
 // brokers fills in what the image knows of the replicas' brokers.

@@ -20,11 +20,7 @@ func (m *Manager) adopt(im *meta.Image) {
 			m.deleteCold(&hosted{id: f.ID.Topic, name: f.Topic}, f.ID.Index) // deleted while we were away
 			continue
 		}
-		t, ok := im.Topic(f.ID.Topic)
-		if ok {
-			rec, exists := t.Partition(f.ID.Index)
-			ok = exists && rec.HasReplica(m.self)
-		}
+		t, rec, ok := m.ours(im, f.ID)
 		if !ok {
 			m.quarantine(f.ID, f.Topic, f.Dir)
 			continue
@@ -37,7 +33,7 @@ func (m *Manager) adopt(im *meta.Image) {
 		h.mu.Lock()
 		h.onDisk[f.ID.Index] = f.Dir // opened when somebody asks, or retention has work there
 		h.mu.Unlock()
-		if rec, ok := t.Partition(f.ID.Index); ok && m.assign != nil {
+		if m.assign != nil {
 			m.placeFound(&rec, f.ID, f.Dir)
 		}
 	}
