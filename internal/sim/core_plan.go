@@ -130,7 +130,7 @@ func NewPlan(seed uint64, steps int) *Plan {
 }
 
 // fill lets disks become full in two plans of seven. They are drawn by themselves,
-// and in none of the plans that testdata names: those go on as they were.
+// and in none of the plans that testdata named before: those go on as they were.
 func (p *Plan) fill() {
 	if m := p.Seed % 7; m != 1 && m != 4 {
 		return
