@@ -55,9 +55,14 @@ func (m *Manager) openPartition(t *meta.Topic, i int32) (*Partition, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.occupy(h, i)
+}
+
+// occupy opens partition i of a topic, or waits until whoever came first has.
+func (m *Manager) occupy(h *hosted, i int32) (*Partition, error) {
 	slot := h.slot(i)
 	p := &Partition{
-		id: step.PartitionID{Topic: t.ID, Index: i}, topic: t.Name, m: m,
+		id: step.PartitionID{Topic: h.id, Index: i}, topic: h.name, m: m,
 		opened: make(chan struct{}), left: make(chan struct{}),
 	}
 	p.state.Store(&state{err: ErrNotLeader, epoch: -1})
@@ -68,12 +73,10 @@ func (m *Manager) openPartition(t *meta.Topic, i int32) (*Partition, error) {
 		<-p.opened
 		return p, p.openErr
 	}
-	if p.openErr = p.open(); p.openErr != nil {
+	if p.openErr = p.open(h); p.openErr != nil {
 		slot.Store(nil)
 	} else {
-		h.mu.Lock()
-		delete(h.onDisk, i)
-		h.mu.Unlock()
+		h.warmed(i)
 	}
 	close(p.opened)
 	return p, p.openErr
@@ -81,11 +84,16 @@ func (m *Manager) openPartition(t *meta.Topic, i int32) (*Partition, error) {
 
 // open runs once, on the goroutine of the first user. The image is loaded after
 // the partition became visible in its slot: a change that the watcher handled
-// before that is in it, any later one finds the slot.
-func (p *Partition) open() error {
+// before that is in it, any later one finds the slot. Files of one that is not
+// ours any more go, as nobody else is at them meanwhile; of a topic that is deleted,
+// with the topic.
+func (p *Partition) open(h *hosted) error {
 	im := p.m.catalog.Image()
 	w := p.m.wanted(im, p.id, nil)
 	if w.gone {
+		if _, ok := im.Topic(p.id.Topic); ok && h.warmed(p.id.Index) {
+			p.m.deleteCold(h, p.id.Index)
+		}
 		return ErrUnknownPartition
 	}
 	log, err := p.m.store.Log(p.id, p.topic, storageConfig(w.conf))

@@ -146,6 +146,12 @@ func (m *Manager) reconcileTopic(im *meta.Image, h *hosted) {
 			}
 		}
 	}
+	for _, i := range h.cold() {
+		id := step.PartitionID{Topic: h.id, Index: i}
+		if _, _, ours := m.ours(im, id); !ours && m.LostTo(id) == nil {
+			_, _ = m.occupy(h, i) // gives its files up, or opens it: by a newer image it may be ours again
+		}
+	}
 }
 
 // ask notes what is wanted. Only a newer image changes it: by an older one p may

@@ -70,9 +70,7 @@ func (m *Manager) setAside(im *meta.Image, t *meta.Topic, i int32) (leaves bool,
 				return true, p.asideErr
 			}
 		}
-		h.mu.Lock()
-		delete(h.onDisk, i)
-		h.mu.Unlock()
+		h.warmed(i)
 	}
 	return true, m.store.Quarantine(id)
 }

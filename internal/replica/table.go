@@ -32,6 +32,15 @@ type hosted struct {
 	gone   chan struct{}    // made when the removal begins, closed when its files are renamed
 }
 
+// warmed takes partition i from those that were not opened yet; false: it is none.
+func (h *hosted) warmed(i int32) (was bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, was = h.onDisk[i]
+	delete(h.onDisk, i)
+	return was
+}
+
 func (t *table) init() {
 	for i := range t.shards {
 		t.shards[i].topics = make(map[step.TopicID]*hosted)
