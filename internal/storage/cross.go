@@ -87,8 +87,12 @@ func (m *move) files(p *point) error {
 	if err != nil {
 		return err
 	}
+	there := make(map[int64]*copied, len(m.have))
+	for s, c := range m.have {
+		there[s.base] = c
+	}
 	for _, name := range names {
-		if m.wants(name) {
+		if belongs(name, there) {
 			continue
 		}
 		if err := fsys.Remove(path.Join(m.path(), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -115,18 +119,15 @@ func (m *move) files(p *point) error {
 	return fsys.SyncDir(m.path())
 }
 
-// wants says whether a file belongs to the copy.
-func (m *move) wants(name string) bool {
+// belongs says whether a file is of the copy that has these segments.
+func belongs(name string, there map[int64]*copied) bool {
 	if name == metadataName {
 		return true
 	}
 	for _, suffix := range []string{logSuffix, indexSuffix, timeIndexSuffix, abortedSuffix} {
 		if base, ok := segmentBase(name, suffix); ok {
-			for s, c := range m.have {
-				if s.base == base {
-					return suffix == logSuffix || c.whole
-				}
-			}
+			c := there[base]
+			return c != nil && (suffix == logSuffix || c.whole)
 		}
 	}
 	return false
