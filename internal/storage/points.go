@@ -80,10 +80,11 @@ func (d *logDir) checkpoint(logs []*Log, how checkpointMode) error {
 			l.files.leave()
 		}
 	}()
-	for _, l := range d.capture(d.own(logs), how) {
+	for _, l := range d.capture(logs, how) {
 		l.files.enter()
-		if len(d.own([]*Log{l})) == 0 {
+		if home := l.home(); home != d { // it has moved
 			l.files.leave()
+			home.keeper.touch(l, l.view.Load())
 			continue
 		}
 		gated = append(gated, l)
@@ -122,19 +123,6 @@ func (d *logDir) checkpoint(logs []*Log, how checkpointMode) error {
 		}
 	}
 	return nil
-}
-
-// own leaves out the logs that have moved away: another keeper comes by.
-func (d *logDir) own(logs []*Log) []*Log {
-	mine := logs[:0:0]
-	for _, l := range logs {
-		if home := l.home(); home == d {
-			mine = append(mine, l)
-		} else {
-			home.keeper.touch(l, l.view.Load())
-		}
-	}
-	return mine
 }
 
 // sort gives the directory up where an error came from a sync; a full disk passes.
