@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -105,6 +106,10 @@ func (c *Client) explain(doing, name string, err error) error {
 		if trouble := c.dialer.lastTrouble(); trouble != nil {
 			return trouble
 		}
+	}
+	var code *kerr.Error
+	if errors.As(err, &code) { // franz-go asked on behalf of the request, where to send it
+		return &Error{Doing: doing, Name: name, Code: code}
 	}
 	if name != "" {
 		doing = fmt.Sprintf("%s %q", doing, name)

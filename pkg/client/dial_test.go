@@ -175,9 +175,28 @@ func TestFullDirsBesideOneThatHangs(t *testing.T) {
 	}
 }
 
-// fakeBroker speaks just enough Kafka: ApiVersions, InitProducerID, and Metadata
-// with topic t and one broker at advertised (empty: itself). It hangs up on
-// everything else.
+// A group whose coordinator is away does not hide the others.
+func TestDescribeGroupsOneByOne(t *testing.T) {
+	c, err := New(Brokers(fakeBroker(t, "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	found := map[string]Group{}
+	if err := c.Admin().describeClassic(t.Context(), []string{"here", "gone"}, found); err != nil {
+		t.Fatal(err)
+	}
+	if g := found["here"]; g.Err != nil || g.State != "Empty" {
+		t.Errorf("%+v", g)
+	}
+	if g := found["gone"]; !errors.Is(g.Err, kerr.CoordinatorNotAvailable) {
+		t.Errorf("%+v", g)
+	}
+}
+
+// fakeBroker speaks just enough Kafka: ApiVersions, InitProducerID, Metadata with
+// topic t and one broker at advertised (empty: itself), and two groups: here, and
+// gone with its coordinator. It hangs up on everything else.
 func fakeBroker(t *testing.T, advertised string) string {
 	t.Helper()
 	l := listen(t)
@@ -221,7 +240,7 @@ func serveFake(c net.Conn, host string, port int32) {
 			if version > 3 {
 				resp.Version, resp.ErrorCode = 0, kerr.UnsupportedVersion.Code
 			}
-			for k, v := range map[int16]int16{18: 3, 3: 9, 19: 5, 0: 9, 22: 4} {
+			for k, v := range map[int16]int16{18: 3, 3: 9, 19: 5, 0: 9, 22: 4, 10: 4, 15: 5} {
 				api := kmsg.NewApiVersionsResponseApiKey()
 				api.ApiKey, api.MaxVersion = k, v
 				resp.ApiKeys = append(resp.ApiKeys, api)
@@ -242,6 +261,16 @@ func serveFake(c net.Conn, host string, port int32) {
 		case 22:
 			resp := kmsg.NewPtrInitProducerIDResponse()
 			resp.Version, resp.ProducerID = version, 1
+			body = resp.AppendTo([]byte{0})
+		case 10:
+			resp := kmsg.NewPtrFindCoordinatorResponse()
+			resp.Version = version
+			resp.Coordinators = []kmsg.FindCoordinatorResponseCoordinator{{Key: "here", NodeID: 1, Host: host, Port: port},
+				{Key: "gone", ErrorCode: kerr.CoordinatorNotAvailable.Code}}
+			body = resp.AppendTo([]byte{0})
+		case 15:
+			resp := kmsg.NewPtrDescribeGroupsResponse()
+			resp.Version, resp.Groups = version, []kmsg.DescribeGroupsResponseGroup{{Group: "here", State: "Empty"}}
 			body = resp.AppendTo([]byte{0})
 		default:
 			return

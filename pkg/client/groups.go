@@ -125,7 +125,10 @@ func (a *Admin) describeConsumer(ctx context.Context, names []string, found map[
 			continue
 		}
 		if shard.Err != nil {
-			return nil, a.c.explain(doing, strings.Join(shard.Req.(*kmsg.ConsumerGroupDescribeRequest).Groups, ","), shard.Err)
+			if err := a.undescribed(shard.Req.(*kmsg.ConsumerGroupDescribeRequest).Groups, shard.Err, found); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		for _, g := range shard.Resp.(*kmsg.ConsumerGroupDescribeResponse).Groups {
 			failed := answer(doing, g.Group, g.ErrorCode, g.ErrorMessage)
@@ -139,6 +142,20 @@ func (a *Admin) describeConsumer(ctx context.Context, names []string, found map[
 		}
 	}
 	return classic, nil
+}
+
+// undescribed gives groups the error that their request was answered with: their
+// coordinator may be away, and the others' not. An error that is no answer is returned.
+func (a *Admin) undescribed(names []string, why error, found map[string]Group) error {
+	for _, n := range names {
+		err := a.c.explain("describe group", n, why)
+		var answered *Error
+		if !errors.As(err, &answered) {
+			return err
+		}
+		found[n] = Group{Name: n, Members: []GroupMember{}, Err: err}
+	}
+	return nil
 }
 
 func consumerMembers(list []kmsg.ConsumerGroupDescribeResponseGroupMember) []GroupMember {
@@ -179,7 +196,10 @@ func (a *Admin) describeClassic(ctx context.Context, names []string, found map[s
 	req.Groups = names
 	for _, shard := range a.c.raw.RequestSharded(ctx, req) {
 		if shard.Err != nil {
-			return a.c.explain(doing, strings.Join(shard.Req.(*kmsg.DescribeGroupsRequest).Groups, ","), shard.Err)
+			if err := a.undescribed(shard.Req.(*kmsg.DescribeGroupsRequest).Groups, shard.Err, found); err != nil {
+				return err
+			}
+			continue
 		}
 		for _, g := range shard.Resp.(*kmsg.DescribeGroupsResponse).Groups {
 			out := Group{Name: g.Group, Type: "Classic", Protocol: g.ProtocolType, State: g.State, Assignor: g.Protocol,
@@ -285,7 +305,7 @@ const coordinatorWait = 10 * time.Second
 // coordinated waits until every group has a coordinator: the first who asks a new
 // cluster has __consumer_offsets made, and franz-go takes "not yet" for the answer.
 // A group whose coordinator stays away is not waited for longer than that: the
-// request goes on, for the others, and its own answer says so of the one.
+// request goes on, for the others, and its answer says so of the one.
 func (a *Admin) coordinated(ctx context.Context, names ...string) error {
 	limit := time.After(coordinatorWait)
 	tick := time.NewTicker(100 * time.Millisecond)
