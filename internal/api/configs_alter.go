@@ -259,6 +259,14 @@ func asBadSetting(r meta.Resource, err error) error {
 	return &fault{badSetting(r), err.Error()}
 }
 
+// checkBroker checks dynamic settings of brokers together.
+func (v view) checkBroker(d conf.Dynamic) (minISR int8, err error) {
+	if err := v.d.Conf.CheckLimits(d); err != nil {
+		return 0, err
+	}
+	return v.checkSettings(nil, d)
+}
+
 // follow checks the settings that come out, and what follows from them for
 // partitions: they carry the effective min.insync.replicas.
 func (v view) follow(l *alteration, after map[string]string) (err error) {
@@ -269,9 +277,9 @@ func (v view) follow(l *alteration, after map[string]string) (err error) {
 	case l.resource.Type == meta.GroupResource:
 		return asBadSetting(l.resource, v.d.Conf.CheckGroupSet(after))
 	case l.resource == clusterDefault:
-		minISR, err = v.checkSettings(nil, conf.Dynamic{Cluster: after})
+		minISR, err = v.checkBroker(conf.Dynamic{Cluster: after})
 	default:
-		_, err = v.checkSettings(nil, conf.Dynamic{PerBroker: after, Cluster: v.im.Config(clusterDefault)})
+		_, err = v.checkBroker(conf.Dynamic{PerBroker: after, Cluster: v.im.Config(clusterDefault)})
 		return asBadSetting(l.resource, err)
 	}
 	if err != nil {

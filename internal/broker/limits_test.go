@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Limits of connections change while the broker runs, and hold from then on.
@@ -51,6 +52,17 @@ func TestLimitsChange(t *testing.T) {
 	until(false, "one per address")
 	set("max.connections.per.ip.overrides", "127.0.0.1:100")
 	until(true, "a hundred from here")
+	zero, key := "0", "max.connections.per.ip"
+	if got, err := admin.AlterBrokerConfigs(t.Context(), []kadm.AlterConfig{{Name: key, Value: &zero}, {Op: kadm.DeleteConfig, Name: key + ".overrides"}}); err != nil || !errors.Is(got[0].Err, kerr.InvalidRequest) {
+		t.Errorf("nobody may connect: %+v %v", got, err)
+	}
+	set("max.connections.per.ip", "0")
+	until(true, "a hundred from here, none from elsewhere")
+	set("max.connections.per.ip.overrides", "10.0.0.1:100")
+	until(false, "none from here")
+	// This client is connected, and may put it right.
+	set("max.connections.per.ip.overrides", "127.0.0.1:100")
+	until(true, "from here again")
 	set("max.connections", "1")
 	until(false, "one in all")
 	set("max.connections", "1000")

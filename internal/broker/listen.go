@@ -28,13 +28,12 @@ func (b *Broker) listen(ctx context.Context) error {
 	b.timing = newTiming(b.o.Metrics, api.Keys())
 	b.syncs = b.o.Metrics.Durations("brokerd_flush_duration_seconds", "Time of a round of syncs of a log directory: one for all logs that wait.").With()
 	b.failures = wire.NewFailures(api.Keys())
-	limits := c.Limits(conf.Dynamic{})
 	b.server = server.New(server.Options{
 		Network: b.o.Network, Dispatcher: b.door, Logger: b.o.Log, OnPanic: b.o.OnPanic, Observe: b.timing.observe,
 		RequestMaxBytes: c.RequestMaxBytes, QueuedMaxRequestBytes: queuedBytes(c.QueuedMaxRequestBytes),
-		MaxIdle: c.ConnectionsMaxIdle, MaxConnections: limits.MaxConnections, MaxConnectionsPerIP: limits.MaxConnectionsPerIP,
+		MaxIdle: c.ConnectionsMaxIdle,
 	})
-	b.limit(ctx, limits)
+	b.limit(ctx, c.Limits(conf.Dynamic{}))
 	ports := map[string]int{} // of port 0: the twin of an address gets the same one
 	for _, l := range c.Listeners {
 		want := l

@@ -201,6 +201,9 @@ func (l *loader) contradictions() {
 		l.report.errorf(b.Origin("log.cleaner.min.compaction.lag.ms"), "log.cleaner.min.compaction.lag.ms",
 			"log.cleaner.min.compaction.lag.ms (%d) is more than log.cleaner.max.compaction.lag.ms (%d)", lo, hi)
 	}
+	if err := b.CheckLimits(Dynamic{}); err != nil {
+		l.report.errorf(b.Origin("max.connections.per.ip"), "max.connections.per.ip", "%v", err)
+	}
 	if o, d := l.values["log.flush.interval.messages"], l.values["durability"]; o.value != "" && trim(o.value) == "1" && trim(d.value) == "isr" {
 		l.report.warnf(d.origin, "durability", "durability=isr has no effect: log.flush.interval.messages=1 means fsync")
 	}

@@ -19,7 +19,7 @@ var netKeys = []Key{
 	{Name: "max.connections", Type: Int, Default: "2147483647", check: atLeast(0), Scope: Cluster,
 		Doc: "Connections that the broker holds at most, over all listeners."},
 	{Name: "max.connections.per.ip", Type: Int, Default: "2147483647", check: atLeast(0), Scope: Cluster,
-		Doc: "Connections from one address at most."},
+		Doc: "Connections from one address at most; with 0 only those that max.connections.per.ip.overrides has may connect."},
 	{Name: "max.connections.per.ip.overrides", Type: String, check: perIPCheck, Scope: Cluster,
 		Doc: "Exceptions to max.connections.per.ip, as address:number with commas between."},
 	{Name: "max.incremental.fetch.session.cache.slots", Type: Int, Default: "1000", check: atLeast(0),

@@ -53,7 +53,7 @@ func resolveLimits(o Options) limits {
 // what it says holds for connections that come: nobody who is here is cut off.
 type places struct {
 	total     int // never more than the descriptors allow
-	perIP     int // 0: no limit
+	perIP     int
 	overrides map[netip.Addr]int
 }
 
@@ -70,11 +70,11 @@ func (p places) full(ip netip.Addr, has int) bool {
 	if limit, ok := p.overrides[ip]; ok {
 		return has >= limit
 	}
-	return p.perIP > 0 && has >= p.perIP
+	return has >= p.perIP
 }
 
-// SetPlaces changes how many connections are taken from now on, in all, per
-// address (0: no limit), and from some addresses.
+// SetPlaces changes how many connections are taken from now on: in all (0: no
+// limit), per address (0: from those of overrides only), and from some addresses.
 func (s *Server) SetPlaces(total, perIP int, overrides map[netip.Addr]int) {
 	p := placesOf(total, perIP, overrides)
 	s.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -255,6 +256,16 @@ func TestConnectionLimits(t *testing.T) {
 		c := w.dial(t)
 		c.send(t, request(keyEcho, 2, nil))
 		c.wantEcho(t, 2, "")
+	})
+	t.Run("from some addresses only", func(t *testing.T) {
+		w := start(t, wire.TCP{}, Options{})
+		w.SetPlaces(0, 0, map[netip.Addr]int{netip.MustParseAddr("10.0.0.1"): 5})
+		w.dial(t).wantEnd(t)
+		w.wantClosed(t, closedPerIP, 1)
+		w.SetPlaces(0, 0, map[netip.Addr]int{netip.MustParseAddr("127.0.0.1"): 1})
+		c := w.dial(t)
+		c.send(t, request(keyEcho, 1, nil))
+		c.wantEcho(t, 1, "")
 	})
 	t.Run("in all, but for reserved listeners", func(t *testing.T) {
 		s := New(Options{Dispatcher: &fakeAPI{}, MaxConnections: 1, Logger: slog.New(slog.DiscardHandler)})

@@ -1,10 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"sync"
@@ -24,7 +26,7 @@ type Options struct {
 	QueuedMaxRequestBytes int64         // queued.max.request.bytes, resolved: 0 is 64 MiB
 	MaxIdle               time.Duration // connections.max.idle.ms
 	MaxConnections        int           // max.connections; never more than the descriptors allow
-	MaxConnectionsPerIP   int           // max.connections.per.ip; 0: no limit
+	MaxConnectionsPerIP   int           // max.connections.per.ip
 
 	// OnPanic is told of a panic that was recovered in a request. nil logs it;
 	// tests fail by it.
@@ -96,7 +98,7 @@ func New(o Options) *Server {
 		conns:      map[*conn]struct{}{},
 		perIP:      map[netip.Addr]int{},
 		totals:     totals{accepted: map[string]int64{}},
-		places:     placesOf(o.MaxConnections, o.MaxConnectionsPerIP, nil),
+		places:     placesOf(o.MaxConnections, cmp.Or(o.MaxConnectionsPerIP, math.MaxInt), nil),
 	}
 	if s.log == nil {
 		s.log = slog.Default()
