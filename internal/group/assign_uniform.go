@@ -8,7 +8,10 @@ import (
 )
 
 // assignUniform gives every member as many partitions as any other that wants
-// them, or one more or less, and takes as few as that needs from who has them.
+// them, or one more or less, and takes few from who has them. That these are the
+// fewest is not proved: where members want different topics, what giveBack looks at
+// is bounded. In the groups that were measured (uniform_test.go) they are never more
+// than Kafka's assignor takes.
 //
 // First it is decided how many of which topic each member gets: only then which
 // ones, so that what moves goes to a member in the partition's rack if it can.

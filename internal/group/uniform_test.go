@@ -168,9 +168,9 @@ func (c *uniformCase) outcome() (moves, spread int) {
 	return moves, spread
 }
 
-// TestUniformAgainstKafka: for the same group Kafka's assignor of that name makes
-// at least as many moves, where it comes to the same balance. What it answered is
-// in testdata; with -group.kafka it is asked anew.
+// TestUniformAgainstKafka: for each of these groups Kafka's assignor of that name makes
+// at least as many moves. That is measured, and says nothing of other groups. What it
+// answered is in testdata; with -group.kafka it is asked anew.
 func TestUniformAgainstKafka(t *testing.T) {
 	cases := uniformCases()
 	golden := filepath.Join("testdata", "uniform_kafka.txt")
