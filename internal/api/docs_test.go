@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/brokerd/brokerd/test/pages"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the API table into docs/protocol.md")
@@ -18,26 +20,7 @@ const protocolPage = "../../docs/protocol.md"
 
 // TestProtocolPage holds the API table of docs/protocol.md to the one that serves.
 func TestProtocolPage(t *testing.T) {
-	const begin, end = "<!-- api table -->\n", "<!-- end of api table -->\n"
-	raw, err := os.ReadFile(protocolPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(raw), begin)
-	have, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the table", protocolPage)
-	}
-	want := tableForDocs()
-	if have == want {
-		return
-	}
-	if !*rewrite {
-		t.Fatalf("%s differs from the table; run this test with -rewrite. It should have\n%s", protocolPage, want)
-	}
-	if err := os.WriteFile(protocolPage, []byte(before+begin+want+end+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	pages.Hold(t, protocolPage, "api table", tableForDocs(), *rewrite)
 }
 
 func tableForDocs() string {
