@@ -69,7 +69,7 @@ func (r *Runtime) input(from step.Token, event any) step.Input {
 		r.o.Logger.Error("the clock has jumped: by age nothing of groups expires that was not due before, until it has gone on for an hour; set it right if it is wrong",
 			"by", jumped.Round(time.Second), "now", now.Round(0))
 	}
-	in := step.Input{From: from, Event: event, UnixMs: ms, Cluster: r.o.Cluster()}
+	in := step.Input{From: from, Event: event, BelievedMs: ms, UnixMs: max(ms, now.UnixMilli()), Cluster: r.o.Cluster()}
 	_, _ = rand.Read(in.Random[:]) // never fails
 	return in
 }

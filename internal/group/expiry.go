@@ -83,7 +83,7 @@ func (t *turn) gone(g *group, p partition, o offset) bool {
 		return false
 	}
 	if o.expireMs >= 0 {
-		return t.in.UnixMs >= o.expireMs
+		return t.in.BelievedMs >= o.expireMs
 	}
-	return t.in.UnixMs-since >= t.cfg.Retention.Milliseconds()
+	return t.in.BelievedMs-since >= t.cfg.Retention.Milliseconds()
 }

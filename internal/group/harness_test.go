@@ -33,6 +33,8 @@ type bed struct {
 	cfg     Config
 	log     []logged
 	now     step.Instant
+	jumped  time.Duration // the wall clock against now
+	doubted time.Duration // and that much of it is not believed
 	timers  map[string]step.Instant
 	answers map[step.Token]any
 	next    step.Token
@@ -96,12 +98,12 @@ func (c cluster) Each(f func(string, step.TopicID, int32)) {
 
 func (c cluster) Racks(step.TopicID, int32) []string { return nil }
 
-func (b *bed) unix() int64 { return 1_700_000_000_000 + int64(b.now)/1e6 }
+func (b *bed) unix() int64 { return 1_700_000_000_000 + int64(b.now)/1e6 + b.jumped.Milliseconds() }
 
 // send gives the machine one event and returns the caller's token.
 func (b *bed) send(event any) step.Token {
 	b.next++
-	in := step.Input{From: b.next, Event: event, UnixMs: b.unix(), Cluster: b.topics}
+	in := step.Input{From: b.next, Event: event, UnixMs: b.unix(), BelievedMs: b.unix() - b.doubted.Milliseconds(), Cluster: b.topics}
 	binary.BigEndian.PutUint64(in.Random[8:], uint64(b.next))
 	var out step.Effects
 	b.m.Step(b.now, in, &out)

@@ -268,6 +268,21 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// The date is set forward by a year. Nothing is older for it while it is not believed;
+// and what is committed meanwhile is no year old when it is.
+func TestExpiryAfterAJump(t *testing.T) {
+	b := newBed(t)
+	b.client().commit("u", 0, 4)
+	b.jumped, b.doubted = 365*24*time.Hour, 365*24*time.Hour
+	b.client().commit("t", 0, 5)
+	b.advance(time.Hour)
+	b.wantOffset("u", 0, 4)
+	b.doubted = 0
+	b.advance(time.Hour)
+	b.wantOffset("u", 0, -1)
+	b.wantOffset("t", 0, 5)
+}
+
 func TestRetentionOfTheRequest(t *testing.T) {
 	b := newBed(t)
 	r := kmsg.NewPtrOffsetCommitRequest()

@@ -33,8 +33,10 @@ type Input struct {
 	From Token
 	// Event is of a concrete type of the machine's own package.
 	Event any
-	// UnixMs is the wall clock as it is believed (Wall), for what is written into
-	// records, and for what expires by it.
+	// BelievedMs is the wall clock as it is believed (Wall): what expires does so by it.
+	BelievedMs int64
+	// UnixMs is the wall clock, for what is written into records: never behind the one
+	// that is believed, so that nothing is old at once when a jump comes to be believed.
 	UnixMs int64
 	// Random is fresh randomness for ids that the machine makes up.
 	Random  [16]byte
