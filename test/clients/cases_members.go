@@ -168,8 +168,13 @@ func groupStatic(s *scene) error {
 
 // groupKinds takes a group with members from the classic protocol to the new one
 // and back: a member of the other kind joins, then the only one of the new kind
-// leaves. Nobody reads a record twice, and what is committed stays.
-func groupKinds(s *scene) error {
+// leaves. If it is to be upgraded twice, another one joins then. Nobody reads a
+// record twice, and what is committed stays.
+func groupKinds(upgrades int) func(*scene) error {
+	return func(s *scene) error { return s.changeKinds(upgrades) }
+}
+
+func (s *scene) changeKinds(upgrades int) error {
 	const partitions, each = 4, 5
 	classic, consumer := request{Cooperative: true}, request{Consumer: true}
 	if err := s.create(partitions); err != nil {
@@ -200,7 +205,16 @@ func groupKinds(s *scene) error {
 			members = slices.Delete(members, 1, 2)
 			return leave(b)
 		}, classic},
+		{"one of the new kind joined again", func() error {
+			d, err := s.join("d", consumer, members...)
+			members = append(members, d)
+			return err
+		}, consumer},
 	}
+	if upgrades == 1 {
+		stages = stages[:4]
+	}
+	last := stages[len(stages)-1].is
 	for i, stage := range stages {
 		if err := stage.change(); err != nil {
 			return fmt.Errorf("%s: %w", stage.name, err)
@@ -222,5 +236,5 @@ func groupKinds(s *scene) error {
 	if err := leave(members...); err != nil {
 		return err
 	}
-	return s.empty(classic)
+	return s.empty(last)
 }

@@ -82,6 +82,10 @@ var javaGroups = merged(
 	lacking("The Java client has cooperative rebalancing since 2.4.", needCooperative),
 	lacking("The Java client has the new group protocol since 3.7.", needConsumer))
 
+// librdkafkaKinds is what makes librdkafka's groups seem to have an assignor of the program's own.
+var librdkafkaKinds = map[string]string{
+	"group-kinds-again": "Its leader puts what members said of themselves into what they are assigned; a broker takes that for the data of an unknown assignor, and refuses to upgrade the group."}
+
 // Clients is every client that the matrix has, the slow ones first.
 var Clients = []Client{
 	{Name: "java", Version: "0.9.0.1", Language: "Java", command: javaCommand, unserved: true,
@@ -144,7 +148,8 @@ var Clients = []Client{
 			lacking("librdkafka has cooperative rebalancing since 1.6.", needCooperative),
 			lacking("librdkafka has the new group protocol since 2.4.", needConsumer),
 			lacking("Its description asks for Metadata that creates the topic.", needPure))},
-	{Name: "confluent-kafka", Version: "2.16.1", Language: "Python, librdkafka 2.16.1", command: "CACHE/confluent-kafka-2.16.1/bin/python HERE/python/confluent.py BOOTSTRAP"},
+	{Name: "confluent-kafka", Version: "2.16.1", Language: "Python, librdkafka 2.16.1", command: "CACHE/confluent-kafka-2.16.1/bin/python HERE/python/confluent.py BOOTSTRAP",
+		kafkaToo: librdkafkaKinds},
 	{Name: "kcat", Version: "1.7.1", Language: "C, librdkafka 2.0.2", command: "CACHE/goclients kcat BOOTSTRAP",
 		lacks: merged(
 			lacking("kcat has no such call.", needCreate, needDelete, needGrow, needConfigs, needAlter, needTrim, needSeek, needPause, needGroups, needCommitted),
@@ -166,11 +171,12 @@ var Clients = []Client{
 			"produce-auto-create": "Kafka answers that the topic is unknown while it makes it, which the client takes as final.",
 			"read-restart":        "Its Reader reads nothing any more after Kafka's restart, which takes seconds."}},
 	{Name: "confluent-kafka-go", Version: "2.11.1", Language: "Go, librdkafka 2.11.1", command: "CACHE/goclients confluent-kafka-go BOOTSTRAP",
-		lacks: lacking("Its commit waits for the answer.", needAsync)},
+		lacks:    lacking("Its commit waits for the answer.", needAsync),
+		kafkaToo: librdkafkaKinds},
 	{Name: "rdkafka", Version: "0.39.0", Language: "Rust, librdkafka", command: "CACHE/rust/release/adapter BOOTSTRAP",
-		kafkaToo: map[string]string{
+		kafkaToo: merged(librdkafkaKinds, map[string]string{
 			"configs-wrong":      "Its call drops the error of a setting.",
-			"group-commit-async": "The callback of its commits is never called."}},
+			"group-commit-async": "The callback of its commits is never called."})},
 	{Name: "kafkajs", Version: "2.2.4", Language: "JavaScript", command: "CACHE/node/node_modules/.bin/node CACHE/node/kafkajs.js BOOTSTRAP",
 		lacks: merged(
 			lacking("kafkajs has classic groups only, without static members or a cooperative assigner.", needConsumer, needStatic, needCooperative),
