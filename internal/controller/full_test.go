@@ -79,4 +79,9 @@ func TestPlacementAvoidsFullDisks(t *testing.T) {
 	if err != nil || slices.ContainsFunc(three, func(ids []int32) bool { return ids[2] != 2 }) {
 		t.Errorf("it is needed, and goes last: %v %v", three, err)
 	}
+	im = apply(t, im, meta.CreateTopic{ID: tid(9), Name: "in", Internal: true, Assignments: [][]int32{{1}}})
+	g := growing{topics: []string{"in"}}
+	if cmds := g.plan(im); !reflect.DeepEqual(cmds, []meta.Command{meta.Reassign{Topic: tid(9), Target: []int32{1, 3}}}) {
+		t.Errorf("an internal topic grows by %+v", cmds)
+	}
 }

@@ -25,7 +25,7 @@ func (g *growing) plan(im *meta.Image) (cmds []meta.Command) {
 	}
 	var brokers []*meta.Broker
 	for b := range im.Brokers() {
-		if b.State == meta.Active && !draining(im, b.ID) {
+		if b.State == meta.Active && !shunned(im, b) {
 			brokers = append(brokers, b)
 		}
 	}

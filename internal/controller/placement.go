@@ -51,6 +51,12 @@ func draining(im *meta.Image, id int32) bool {
 	return set[conf.Draining] == "true"
 }
 
+// shunned says whether a broker gets no replicas as long as there are others: it is
+// about to go, or its disks are full.
+func shunned(im *meta.Image, b *meta.Broker) bool {
+	return draining(im, b.ID) || b.FullFor(step.TopicID{})
+}
+
 // circleOf lists brokers so that neighbours are of different racks as long as
 // possible. racks is how many there are. Fenced ones, and those about to go or whose
 // disks are full, are among them only when that is said.
@@ -62,7 +68,7 @@ func circleOf(im *meta.Image, fenced, going bool) (circle []*meta.Broker, racks 
 		if b.State != meta.Active && !(fenced && b.State == meta.Fenced) {
 			continue
 		}
-		if !going && (draining(im, b.ID) || b.FullFor(step.TopicID{})) {
+		if !going && shunned(im, b) {
 			continue
 		}
 		if byRack[b.Rack] == nil {
@@ -113,7 +119,7 @@ func placeOne(im *meta.Image, circle []*meta.Broker, racks int, at uint, rf int)
 func preferActive(im *meta.Image, circle []*meta.Broker, ids []int32) []int32 {
 	fenced := func(id int32) bool {
 		i := slices.IndexFunc(circle, func(b *meta.Broker) bool { return b.ID == id })
-		return circle[i].State != meta.Active || draining(im, id) || circle[i].FullFor(step.TopicID{})
+		return circle[i].State != meta.Active || shunned(im, circle[i])
 	}
 	slices.SortStableFunc(ids, func(a, b int32) int {
 		switch fa, fb := fenced(a), fenced(b); {
