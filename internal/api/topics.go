@@ -79,6 +79,15 @@ func (v view) place(partitions, first int32, replicationFactor int16) ([][]int32
 	return a, err
 }
 
+// placed makes of a refusal of brokers that we chose ourselves one to try again after:
+// they have gone since. Who chose them himself hears what he chose.
+func placed(err error) error {
+	if errors.Is(err, meta.ErrAllAway) {
+		return faultf(kerr.RequestTimedOut, "the brokers that were chosen for it have just gone; try again, others are chosen then")
+	}
+	return err
+}
+
 // tooFewBrokers says who is there, so that the reader knows who is not.
 func (v view) tooFewBrokers(replicationFactor int16) error {
 	var ids []string

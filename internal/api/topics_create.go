@@ -208,7 +208,9 @@ func (v view) created(req *kmsg.CreateTopicsRequest, list []creation, verdict ve
 		o.Default()
 		o.Topic = req.Topics[i].Topic
 		if it.err == nil {
-			it.err = verdict.of(it.at)
+			if it.err = verdict.of(it.at); len(req.Topics[i].ReplicaAssignment) == 0 {
+				it.err = placed(it.err)
+			}
 		}
 		if o.ErrorCode, o.ErrorMessage = codeText(it.err); it.err != nil {
 			o.NumPartitions, o.ReplicationFactor = -1, -1

@@ -34,7 +34,9 @@ func (t *topicsAPI) grow(c *wire.Call) wire.Outcome {
 		for i := range list {
 			o, err := kmsg.NewCreatePartitionsResponseTopic(), list[i].err
 			if err == nil {
-				err = verdict.of(list[i].at)
+				if err = verdict.of(list[i].at); req.Topics[i].Assignment == nil {
+					err = placed(err)
+				}
 			}
 			o.Topic = req.Topics[i].Topic
 			o.ErrorCode, o.ErrorMessage = codeText(err)

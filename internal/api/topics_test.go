@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/brokerd/brokerd/internal/auth"
 	"github.com/brokerd/brokerd/internal/controller"
 	"github.com/brokerd/brokerd/internal/meta"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -326,6 +327,35 @@ func TestVerdict(t *testing.T) {
 	} {
 		if got := kafkaError(test.v.of(0)); got != test.want {
 			t.Errorf("%+v: %v, want %v", test.v.committed, got, test.want)
+		}
+	}
+}
+
+// TestChosenBrokersHaveGone: who let us choose brokers that were fenced before the
+// topic was made may try again; who chose them himself hears that they are away.
+func TestChosenBrokersHaveGone(t *testing.T) {
+	n := startNode(t)
+	b, _ := n.deps.Catalog.Image().Broker(1)
+	fence := meta.SetBrokerState{ID: 1, Epoch: b.Epoch, State: meta.Fenced}
+	im := n.deps.Catalog.Image()
+	n.deps.Auth = auth.AllowAll{}
+	for _, c := range []struct {
+		topic kmsg.CreateTopicsRequestTopic
+		want  *kerr.Error
+	}{
+		{newTopic("placed", 1, 1), kerr.RequestTimedOut},
+		{assigned("chosen", []int32{1}), kerr.InvalidReplicaAssignment},
+	} {
+		v := view{d: n.deps, im: im}
+		req := &kmsg.CreateTopicsRequest{Topics: []kmsg.CreateTopicsRequestTopic{c.topic}}
+		list := v.planTopics(req)
+		if list[0].err != nil {
+			t.Fatal(list[0].err)
+		}
+		_, _, results := meta.Apply(im, im.Index()+1, []meta.Command{fence, list[0].cmd})
+		got := v.created(req, list, verdict{&controller.Committed{Results: results[1:]}, false, true}).(*kmsg.CreateTopicsResponse).Topics[0]
+		if got.ErrorCode != c.want.Code {
+			t.Errorf("%s: %d %s, want %d", c.topic.Topic, got.ErrorCode, str(got.ErrorMessage), c.want.Code)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (e *Editor) newParts(assignments [][]int32, minISR int8) ([]part, Result) {
 			}
 		}
 		if p.isr == 0 {
-			return nil, failf(ErrInvalidAssignment, "all of the brokers %v are fenced or shutting down", ids)
+			return nil, failf(ErrAllAway, "%v", ids)
 		}
 		p.set = e.intern(replicaSet{ids: slices.Clone(ids)})
 		p.isr = e.asks.roomy(p.set, p.isr)

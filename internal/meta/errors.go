@@ -1,6 +1,9 @@
 package meta
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What Apply answers to a command that does not fit the image.
 var (
@@ -23,6 +26,9 @@ var (
 	ErrFeatureLevel      = errors.New("feature level is not possible")
 	ErrUnknownCommand    = errors.New("command is unknown to this version")
 	ErrMalformed         = errors.New("command is malformed")
+
+	// ErrAllAway: the brokers of a new partition were there when they were chosen, or not.
+	ErrAllAway = fmt.Errorf("%w: all of its brokers are fenced or shutting down", ErrInvalidAssignment)
 
 	// The verdicts on an AlterPartition (replication rules, 2.4).
 	ErrNewerEpoch   = errors.New("request knows a newer epoch than this controller")
