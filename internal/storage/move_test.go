@@ -49,6 +49,16 @@ func otherDir(l *Log) string {
 	return "/a"
 }
 
+// filled is a log of several segments, in the first directory of the store.
+func filled(t testing.TB, s *Store) *Log {
+	t.Helper()
+	l := led(t, s, 0, testConfig())
+	for range 20 {
+		mustAppend(t, l, 1, batch(t, 2, 150, 1))
+	}
+	return l
+}
+
 // settled waits until a log moves no more.
 func settled(t testing.TB, l *Log) {
 	t.Helper()
@@ -327,10 +337,7 @@ func begun(t *testing.T, fsys vfs.FS, change ...func(*Options)) (s *Store, l *Lo
 	if err != nil {
 		t.Fatal(err)
 	}
-	l = led(t, s, 0, testConfig())
-	for range 20 {
-		mustAppend(t, l, 1, batch(t, 2, 150, 1))
-	}
+	l = filled(t, s)
 	if err := s.Move(l, "/b"); err != nil {
 		t.Fatal(err)
 	}
@@ -445,10 +452,7 @@ func TestMoveFails(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				l := led(t, s, 0, testConfig())
-				for range 20 {
-					mustAppend(t, l, 1, batch(t, 2, 150, 1))
-				}
+				l := filled(t, s)
 				disk.Add(rule)
 				if err := s.Move(l, "/b"); err != nil {
 					t.Fatal(err)
@@ -485,10 +489,7 @@ func TestMoveOfDamage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := led(t, s, 0, testConfig())
-		for range 20 {
-			mustAppend(t, l, 1, batch(t, 2, 150, 1))
-		}
+		l := filled(t, s)
 		f, err := mem.Open(l.view.Load().segs[3].path(logSuffix), vfs.Write)
 		if err != nil {
 			t.Fatal(err)
@@ -543,10 +544,7 @@ func TestMoveKeepsToTheRate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := led(t, s, 0, testConfig())
-		for range 20 {
-			mustAppend(t, l, 1, batch(t, 2, 150, 1))
-		}
+		l := filled(t, s)
 		began := time.Now()
 		if err := s.Move(l, otherDir(l)); err != nil {
 			t.Fatal(err)
@@ -720,10 +718,7 @@ func TestMoveWithoutRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := led(t, s, 0, testConfig())
-	for range 20 {
-		mustAppend(t, l, 1, batch(t, 2, 150, 1))
-	}
+	l := filled(t, s)
 	total, _ := mem.Total("/a")
 	free, _ := mem.Free("/a")
 	mem.SetCapacity(total - free + leastFree + l.Size()/2)
