@@ -61,10 +61,12 @@ func (d *devCluster) create(nodes int, anyPort bool) error {
 		n := devNode{ID: int32(i + 1), Kafka: at, Controller: at + 1, HTTP: at + 3}
 		d.Nodes = append(d.Nodes, n)
 	}
+	ports := d.portsAreFree
 	if anyPort {
-		if err := d.takeFreePorts(); err != nil {
-			return err
-		}
+		ports = d.takeFreePorts
+	}
+	if err := ports(); err != nil {
+		return err
 	}
 	for _, n := range d.Nodes {
 		if err := os.MkdirAll(d.nodeDir(n), 0o700); err != nil {
@@ -79,6 +81,22 @@ func (d *devCluster) create(nodes int, anyPort bool) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(d.dir, "cluster.json"), append(text, '\n'), 0o600) // last: now it is whole
+}
+
+// portsAreFree refuses to lay a cluster out where somebody else listens: a part of its
+// nodes would run, and what is laid out keeps its ports.
+func (d *devCluster) portsAreFree() error {
+	for _, n := range d.Nodes {
+		for _, port := range []int{n.Kafka, n.Controller, n.HTTP} {
+			l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+			if err != nil {
+				return &cliError{text: fmt.Sprintf("node %d of dev cluster %s cannot listen on 127.0.0.1:%d: %v", n.ID, d.Name, port, rootOf(err)), code: exitConflict, err: err,
+					hint: "stop who has the port (`brokerd stop`, if it is a broker), or take others: brokerd dev-cluster start --any-port"}
+			}
+			l.Close()
+		}
+	}
+	return nil
 }
 
 // takeFreePorts finds ports that nobody listens on at this moment.

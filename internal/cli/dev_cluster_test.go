@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +30,27 @@ func TestAnotherOneAnswers(t *testing.T) {
 	err := p.ready(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "node 1 did not start") || !strings.Contains(hint(err), "port 9092") {
 		t.Fatalf("%v, hint %q", err, hint(err))
+	}
+}
+
+// TestPortsThatSomebodyHas: a cluster is not laid out with them, so that the next
+// start can choose others.
+func TestPortsThatSomebodyHas(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := l.Addr().(*net.TCPAddr).Port
+	for _, n := range []devNode{{ID: 2, Kafka: taken}, {ID: 2, Controller: taken}, {ID: 2, HTTP: taken}} {
+		d := &devCluster{Name: "dev", Nodes: []devNode{{ID: 1}, n}} // port 0: always free
+		err := d.portsAreFree()
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("node 2 of dev cluster dev cannot listen on 127.0.0.1:%d: address already in use", taken)) || !strings.Contains(hint(err), "--any-port") {
+			t.Errorf("%+v: %v, hint %q", n, err, hint(err))
+		}
+	}
+	if err := (&devCluster{Nodes: []devNode{{ID: 1}}}).portsAreFree(); err != nil {
+		t.Error(err)
 	}
 }
 
